@@ -1,0 +1,37 @@
+# Build options and the one interface target that carries every compiler flag.
+option(PXOS_WERROR "Treat warnings as errors" OFF)
+option(PXOS_TESTS "Build the tests" ON)
+option(PXOS_FUZZ "Build libFuzzer targets (clang only); otherwise they are corpus replayers" OFF)
+set(PXOS_SANITIZE "" CACHE STRING "Comma-separated sanitizers, e.g. address,undefined")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(PXOS_CCACHE ccache)
+if(PXOS_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${PXOS_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${PXOS_CCACHE}")
+endif()
+
+add_library(pxos_build_flags INTERFACE)
+add_library(pxos::build_flags ALIAS pxos_build_flags)
+# -ffp-contract=off: an FMA is written as one or it does not happen (docs/spec/determinism.md).
+target_compile_options(pxos_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast> -ffp-contract=off -fno-math-errno)
+target_include_directories(pxos_build_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+if(PXOS_WERROR)
+  target_compile_options(pxos_build_flags INTERFACE -Werror)
+endif()
+if(PXOS_TESTS)
+  target_compile_definitions(pxos_build_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+if(PXOS_SANITIZE)
+  target_compile_options(pxos_build_flags INTERFACE
+    -fsanitize=${PXOS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(pxos_build_flags INTERFACE -fsanitize=${PXOS_SANITIZE})
+endif()

@@ -1,0 +1,40 @@
+#pragma once
+// Whole-file reads and atomic whole-file writes. Paths are UTF-8 as the operating system gives them.
+
+#include <filesystem>
+
+#include "pxvm/base/bytes.hpp"
+
+namespace pxos {
+
+/// Reads a regular file whole. Errors: kNotFound, kIo, kLimit when it is larger than `max_bytes`.
+Result<ByteVector> read_file(const std::filesystem::path& path,
+                             std::uint64_t max_bytes = std::uint64_t{8} << 30U);
+
+/// Replaces `path` atomically: temporary in the same folder, fsync, rename, fsync of the folder.
+/// Afterwards the file is either the old or the new content, also after a crash.
+Result<void> write_file_atomic(const std::filesystem::path& path, Bytes content);
+
+/// The same for content made piece by piece: `AtomicFile f = open(path); f.write(...); f.commit()`.
+/// Without commit() the destination is untouched and the temporary is removed.
+class AtomicFile {
+ public:
+  static Result<AtomicFile> create(const std::filesystem::path& path);
+  AtomicFile(AtomicFile&&) noexcept;
+  AtomicFile& operator=(AtomicFile&&) noexcept;
+  ~AtomicFile();
+  Result<void> write(Bytes bytes);
+  Result<void> write_at(std::uint64_t offset, Bytes bytes);
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  Result<void> commit();
+
+ private:
+  AtomicFile() = default;
+  void discard();
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+};
+
+}  // namespace pxos
