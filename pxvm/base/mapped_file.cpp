@@ -1,0 +1,201 @@
+#include "pxvm/base/mapped_file.hpp"
+
+#include "pxvm/base/checked.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include <fcntl.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction is POSIX, not <csignal>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pxos {
+namespace {
+
+// The guard. A signal handler has no arguments of ours, so this table is the one piece of
+// process-wide state in the project. Everything in it is a lock-free atomic that is
+// constant-initialised: the handler may run at any instruction of any thread and takes no lock.
+//
+// A slot is kFree, kBusy (an owner is filling or emptying it) or kLive (its range is valid).
+// The owner fills a slot before it hands out the bytes and empties it before it unmaps them, so a
+// fault inside [begin, end) of a live slot is always a fault of that map.
+
+enum : std::uint32_t { kFree, kBusy, kLive };
+
+struct GuardSlot {
+  std::atomic<std::uint32_t> state{kFree};
+  std::atomic<std::uintptr_t> begin{0};
+  std::atomic<std::uintptr_t> end{0};
+  std::atomic<bool> poisoned{false};
+};
+
+constexpr std::size_t kGuardSlots = 1024;
+static_assert(std::atomic<std::uintptr_t>::is_always_lock_free);
+
+struct Guard {
+  std::array<GuardSlot, kGuardSlots> slots;
+  struct sigaction previous {};
+  std::uintptr_t page_bytes = 0;
+};
+
+constinit Guard guard;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): see above
+
+/// Puts a page of zeros at `address` if a live slot covers it. Async-signal-safe.
+bool serve_fault(std::uintptr_t address) {
+  for (GuardSlot& slot : guard.slots) {
+    if (slot.state.load(std::memory_order_acquire) != kLive) continue;
+    if (address < slot.begin.load(std::memory_order_relaxed)) continue;
+    if (address >= slot.end.load(std::memory_order_relaxed)) continue;
+    const std::uintptr_t page = address & ~(guard.page_bytes - 1);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the address comes from the signal
+    void* const where = reinterpret_cast<void*>(page);
+    void* const mapped =
+        ::mmap(where, guard.page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (mapped == MAP_FAILED) return false;
+    slot.poisoned.store(true, std::memory_order_release);
+    return true;
+  }
+  return false;
+}
+
+/// A fault that is not ours goes to whoever was there before; with no one there, to the default
+/// action, which the re-executed instruction then meets.
+void chain_to_previous(int signal_number, siginfo_t* info, void* context) {
+  if ((guard.previous.sa_flags & SA_SIGINFO) != 0) {
+    guard.previous.sa_sigaction(signal_number, info, context);
+  } else if (guard.previous.sa_handler == SIG_DFL || guard.previous.sa_handler == SIG_IGN) {
+    ::signal(signal_number, SIG_DFL);
+  } else {
+    guard.previous.sa_handler(signal_number);
+  }
+}
+
+void on_bus_error(int signal_number, siginfo_t* info, void* context) {
+  const int saved_errno = errno;
+  if (!serve_fault(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
+    chain_to_previous(signal_number, info, context);
+  }
+  errno = saved_errno;
+}
+
+void install_guard() {
+  static std::once_flag installed;
+  std::call_once(installed, [] {
+    guard.page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    struct sigaction action {};
+    action.sa_sigaction = on_bus_error;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGBUS, &action, &guard.previous);
+  });
+}
+
+/// Claims a slot for the range; -1 when all are taken.
+int claim_slot(Bytes range) {
+  for (std::size_t i = 0; i < kGuardSlots; ++i) {
+    GuardSlot& slot = guard.slots[i];
+    std::uint32_t expected = kFree;
+    if (!slot.state.compare_exchange_strong(expected, kBusy, std::memory_order_acq_rel)) continue;
+    const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
+    slot.begin.store(begin, std::memory_order_relaxed);
+    slot.end.store(begin + range.size(), std::memory_order_relaxed);
+    slot.poisoned.store(false, std::memory_order_relaxed);
+    slot.state.store(kLive, std::memory_order_release);
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+/// Frees the slot first: once the range is unmapped, its addresses may belong to someone else.
+void release(int slot_index, Bytes range) {
+  if (slot_index < 0) return;
+  GuardSlot& slot = guard.slots[static_cast<std::size_t>(slot_index)];
+  slot.state.store(kBusy, std::memory_order_release);
+  slot.begin.store(0, std::memory_order_relaxed);
+  slot.end.store(0, std::memory_order_relaxed);
+  // munmap takes a plain pointer although the map is read-only.
+  ::munmap(const_cast<std::uint8_t*>(range.data()), range.size());
+  slot.state.store(kFree, std::memory_order_release);
+}
+
+FileIdentity identity_of(const struct stat& info) {
+  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  return {.device = info.st_dev,
+          .inode = info.st_ino,
+          .size_bytes = static_cast<std::uint64_t>(info.st_size),
+          .mtime_ns = info.st_mtim.tv_sec * kNanosecondsPerSecond + info.st_mtim.tv_nsec};
+}
+
+tl::unexpected<Error> system_error(const std::filesystem::path& path, const char* what) {
+  const int code = errno;
+  const bool missing = code == ENOENT || code == ENOTDIR;
+  return fail(missing ? Errc::kNotFound : Errc::kIo, "{}: cannot {}: {}", path.string(), what,
+              std::strerror(code));
+}
+
+Result<Bytes> map_descriptor(int fd, std::uint64_t size, const std::filesystem::path& path) {
+  const auto length = checked_cast<std::size_t>(size);
+  if (!length) return fail(Errc::kLimit, "{}: {} bytes cannot be mapped", path.string(), size);
+  void* const address = ::mmap(nullptr, *length, PROT_READ, MAP_SHARED, fd, 0);
+  if (address == MAP_FAILED) return system_error(path, "map");
+  return Bytes(static_cast<const std::uint8_t*>(address), *length);
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  install_guard();
+  // O_NONBLOCK: opening a FIFO must not wait for a writer before we can refuse it.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return system_error(path, "open");
+  // The map keeps the file alive; the descriptor is not needed afterwards.
+  const auto close_descriptor = [](const int* number) { ::close(*number); };
+  const std::unique_ptr<const int, decltype(close_descriptor)> closer(&fd, close_descriptor);
+
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return system_error(path, "stat");
+  if (!S_ISREG(info.st_mode)) return fail(Errc::kIo, "{}: not a regular file", path.string());
+  MappedFile file;
+  file.identity_ = identity_of(info);
+  if (info.st_size == 0) return file;
+
+  PX_TRY(const Bytes bytes, map_descriptor(fd, file.identity_.size_bytes, path));
+  file.guard_slot_ = claim_slot(bytes);
+  if (file.guard_slot_ < 0) {
+    ::munmap(const_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    return fail(Errc::kLimit, "{}: {} files are mapped already", path.string(), kGuardSlots);
+  }
+  file.bytes_ = bytes;
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})),
+      identity_(other.identity_),
+      guard_slot_(std::exchange(other.guard_slot_, -1)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  if (this == &other) return *this;
+  release(guard_slot_, bytes_);
+  bytes_ = std::exchange(other.bytes_, {});
+  identity_ = other.identity_;
+  guard_slot_ = std::exchange(other.guard_slot_, -1);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  release(guard_slot_, bytes_);
+}
+
+bool MappedFile::poisoned() const {
+  if (guard_slot_ < 0) return false;
+  return guard.slots[static_cast<std::size_t>(guard_slot_)].poisoned.load(
+      std::memory_order_acquire);
+}
+
+}  // namespace pxos
