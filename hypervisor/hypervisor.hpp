@@ -1,0 +1,135 @@
+#pragma once
+// The hypervisor mounts cartridges, runs their programs as sandboxed guests and answers for what they may use.
+// A mount maps the cartridge's sheets, verifies and links its program and places its regions on the map.
+//
+// Threads: every member may be called from any thread. Guests run one at a time on the caller's thread (plus the
+// tensor pool); a call that would run one while another runs waits for it. interrupt() never waits.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cartridges/cartridge.hpp"
+#include "hypervisor/ports.hpp"
+#include "infinite_map/map.hpp"
+#include "pxvm/text/sampler.hpp"
+
+namespace pxos::hypervisor {
+
+struct HypervisorOptions {
+  std::size_t threads = 0;         ///< 0 = usable_processors()
+  std::string kernels;             ///< "" = the fastest; else scalar | avx2 | avx512
+  std::filesystem::path home;      ///< trust records and the log live here; empty = keep nothing
+  HostPorts ports;                 ///< where guests' host calls go
+};
+
+struct MountOptions {
+  std::string name;                ///< empty = the manifest's name, made unique
+  std::int64_t context = 0;        ///< KV positions; 0 = min(model's, 4096)
+  std::int64_t batch = 0;          ///< prefill step; 0 = the program's default
+  std::uint64_t fuel = 0;          ///< instruction budget of one call; 0 = unlimited
+  std::uint64_t memory_bytes = 0;  ///< cap on KV + activations; 0 = 3/4 of physical memory
+};
+
+/// What `mounts`, `info` and `ps` show.
+struct MountInfo {
+  std::string name;
+  std::string path;
+  std::string title;
+  std::string architecture;
+  std::string program;             ///< name of the forward program
+  std::uint64_t parameters = 0;
+  std::uint64_t weight_bytes = 0;  ///< mapped, shared
+  std::uint64_t arena_bytes = 0;   ///< activations, reserved
+  std::uint64_t kv_bytes = 0;      ///< reserved
+  std::int64_t context = 0;
+  std::int64_t position = 0;       ///< tokens in the conversation
+  bool has_model = false;          ///< has a `forward` entry and a tokenizer: `ask` works
+  bool has_chat = false;
+  bool fast_path = true;           ///< every sheet is executed in place
+  std::vector<std::string> notes;  ///< e.g. "sheet f32.0.pxi was re-saved: decoded, not mapped"
+  double mount_seconds = 0;
+};
+
+enum class FinishReason : std::uint8_t { kStop, kLength, kContextFull, kInterrupted };
+[[nodiscard]] std::string_view to_string(FinishReason reason);
+
+struct AskOptions {
+  bool chat = false;               ///< apply the chat template and keep the conversation
+  bool fresh = true;               ///< forget what the session held before (ignored for chat)
+  std::int64_t max_tokens = 256;
+  std::optional<text::SamplerOptions> sampling;  ///< empty = the manifest's defaults
+  std::vector<std::string> stop;   ///< extra stop strings
+  /// Receives valid UTF-8 as it is generated, on the calling thread.
+  std::function<void(std::string_view)> on_text;
+};
+
+struct AskReport {
+  std::string text;
+  std::vector<std::int32_t> tokens;       ///< generated
+  std::int64_t prompt_tokens = 0;         ///< evaluated now
+  double prefill_seconds = 0;
+  double decode_seconds = 0;
+  FinishReason finish = FinishReason::kStop;
+};
+
+/// One line of the execution log.
+struct LogEntry {
+  std::int64_t unix_ms = 0;
+  std::string what;     ///< mount, run, ask, deny, trap, unmount ...
+  std::string subject;  ///< mount name
+  std::string digest;   ///< manifest digest, hex
+  std::string result;
+  double seconds = 0;
+};
+
+class Mount;  // hypervisor/mount.hpp: program, weights, session; for tools that need more than this surface
+
+class Hypervisor {
+ public:
+  static Result<std::unique_ptr<Hypervisor>> create(HypervisorOptions options);
+  ~Hypervisor();
+  Hypervisor(const Hypervisor&) = delete;
+  Hypervisor& operator=(const Hypervisor&) = delete;
+
+  /// Mounts a cartridge file. Errors carry the reason; nothing stays half mounted.
+  Result<MountInfo> mount(const std::filesystem::path& path, const MountOptions& options = {});
+  /// The same for bytes that outlive the mount (the embedded welcome cartridge).
+  Result<MountInfo> mount_bytes(Bytes bytes, const std::string& name, const MountOptions& options = {});
+  Result<void> unmount(const std::string& name);
+  [[nodiscard]] std::vector<MountInfo> mounts() const;
+  Result<MountInfo> info(const std::string& name) const;
+
+  /// Generates text from `prompt` with the model of `name`.
+  Result<AskReport> ask(const std::string& name, std::string_view prompt, const AskOptions& options);
+  /// Runs an entry that takes no arguments ("main"); console and screen go to the ports.
+  Result<void> run_program(const std::string& name, std::string_view entry = "main");
+
+  /// Makes the running guest stop within 100 ms; harmless when none runs. Async-signal-safe.
+  void interrupt();
+
+  /// Draws the map: a copy of the viewport, made between two tokens.
+  [[nodiscard]] pixelfs::Image render_map(const infinite_map::Viewport& viewport, std::uint32_t width,
+                                          std::uint32_t height) const;
+  [[nodiscard]] infinite_map::Rect map_bounds() const;
+
+  [[nodiscard]] std::vector<LogEntry> log() const;
+  [[nodiscard]] std::string kernels() const;
+  [[nodiscard]] std::size_t threads() const;
+
+  /// For tools of the same process (bench, ppl, infer): exclusive use of a mount while the callback runs.
+  Result<void> with_mount(const std::string& name, const std::function<Result<void>(Mount&)>& use);
+
+ private:
+  Hypervisor();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pxos::hypervisor
