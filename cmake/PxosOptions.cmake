@@ -24,6 +24,8 @@ target_compile_options(pxos_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast> -ffp-contract=off -fno-math-errno)
 target_include_directories(pxos_build_flags INTERFACE "${PROJECT_SOURCE_DIR}")
+# g++ 12 reports `"literal" + std::string` as an overlapping copy (GCC bug 105329): no finding of ours.
+target_compile_options(pxos_build_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(PXOS_WERROR)
   target_compile_options(pxos_build_flags INTERFACE -Werror)
 endif()
@@ -34,4 +36,9 @@ if(PXOS_SANITIZE)
   target_compile_options(pxos_build_flags INTERFACE
     -fsanitize=${PXOS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(pxos_build_flags INTERFACE -fsanitize=${PXOS_SANITIZE})
+endif()
+if(PXOS_FUZZ)
+  # Every library is instrumented; only the fuzz targets link libFuzzer's main (cmake/PxosFuzz.cmake).
+  target_compile_options(pxos_build_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(pxos_build_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
