@@ -1,0 +1,49 @@
+#pragma once
+// Makes a cartridge from a model file of another system. The source is mapped and streamed: memory use does not grow
+// with the model. The cartridge appears atomically or not at all.
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cartridges/pack.hpp"
+#include "pxvm/tensor/dtype.hpp"
+
+namespace pxos::cartridges {
+
+/// A forward program as a cartridge carries it.
+struct ProgramSource {
+  std::string name;    ///< without suffix, e.g. "llama"
+  ByteVector png;      ///< the program image
+  std::string source;  ///< the assembly text it was made from
+};
+
+/// Finds the program for an architecture ("llama", "pixellm_v0"). Errors: kNotFound names what there is.
+using FindProgram = std::function<Result<ProgramSource>(std::string_view architecture)>;
+
+struct ImportOptions {
+  std::filesystem::path output;
+  std::string name;                       ///< of the cartridge; empty = from the model's own name
+  std::optional<tensor::DType> as_dtype;  ///< kF32: every tensor is dequantised; no other value yet
+  FindProgram find_program;               ///< required
+  std::string created;                    ///< RFC 3339, for the manifest; empty is allowed
+  bool overwrite = false;                 ///< else an existing output is an error
+  Progress progress;
+};
+
+struct ImportReport {
+  Manifest manifest;
+  std::uint64_t source_bytes = 0;
+  std::uint64_t cartridge_bytes = 0;
+  std::uint64_t tensors = 0;
+  double seconds = 0;
+};
+
+/// Imports a GGUF file of architecture "llama".
+/// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not there yet;
+/// kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the output exists.
+Result<ImportReport> import_model(const std::filesystem::path& path, const ImportOptions& options);
+
+}  // namespace pxos::cartridges

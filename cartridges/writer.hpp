@@ -1,0 +1,49 @@
+#pragma once
+// Writes a cartridge front to back: entries one after another, then finish() adds the manifest and the label.
+// Nothing is visible under the destination's name before finish() succeeded. Single-threaded.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cartridges/manifest.hpp"
+
+namespace pxos::cartridges {
+
+/// What an entry is; `size_bytes` is a hint for the label's thumbnails (0 = not known).
+struct EntryHead {
+  std::string name;
+  EntryKind kind = EntryKind::kOther;
+  std::string kind_text;  ///< only for kOther
+  std::uint64_t size_bytes = 0;
+};
+
+class CartridgeWriter {
+ public:
+  static Result<CartridgeWriter> create(const std::filesystem::path& path);
+  CartridgeWriter(CartridgeWriter&&) noexcept;
+  CartridgeWriter& operator=(CartridgeWriter&&) noexcept;
+  ~CartridgeWriter();
+
+  /// Errors: kInvalid for a name that is absolute, leaves the folder, or was used before.
+  Result<void> begin(const EntryHead& head);
+  Result<void> write(Bytes bytes);
+  Result<void> end();
+  /// begin + write + end.
+  Result<void> add(const EntryHead& head, Bytes content);
+
+  /// Fills manifest.entries, writes manifest and label, and makes the file appear. The writer is spent afterwards.
+  Result<Manifest> finish(Manifest manifest);
+  [[nodiscard]] std::uint64_t size() const;
+
+ private:
+  struct Impl;
+  explicit CartridgeWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A plain relative name: '/'-separated parts of [A-Za-z0-9._-], none of them "." or "..", at most 255 bytes.
+/// Errors: kInvalid says what is wrong with it.
+Result<void> check_entry_name(std::string_view name);
+
+}  // namespace pxos::cartridges
