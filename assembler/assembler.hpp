@@ -1,14 +1,15 @@
 #pragma once
-// Pixel assembly: text in, a verified program out. Pure: files come from the caller, the picture is written by the
-// caller. The language is described in docs/reference/pxasm.md. Any byte string is answered with diagnostics within
-// the caps below; nothing here crashes or hangs on input. Thread-safe: no state outlives a call.
+// Pixel assembly: text in, a verified program out. Pure: files come from the caller, the picture is
+// written by the caller. The language is described in docs/reference/pxasm.md. Any byte string is
+// answered with diagnostics within the caps below; nothing here crashes or hangs on input.
+// Thread-safe: no state outlives a call.
+
+#include "assembler/diagnostic.hpp"
+#include "pxvm/isa/verify.hpp"
 
 #include <functional>
 #include <optional>
 #include <string_view>
-
-#include "assembler/diagnostic.hpp"
-#include "pxvm/isa/verify.hpp"
 
 namespace pxos::assembler {
 
@@ -28,8 +29,9 @@ struct AssembleResult {
 };
 
 struct Caps {
-  static constexpr std::size_t kSourceBytes = std::size_t{16} << 20U;    ///< one file
-  static constexpr std::size_t kExpandedBytes = std::size_t{64} << 20U;  ///< all files, macros and repeats expanded
+  static constexpr std::size_t kSourceBytes = std::size_t{16} << 20U;  ///< one file
+  static constexpr std::size_t kExpandedBytes = std::size_t{64}
+                                                << 20U;  ///< all files, macros and repeats expanded
   static constexpr std::size_t kExpandedLines = std::size_t{1} << 21U;
   static constexpr std::size_t kMacroDepth = 64;
   static constexpr std::size_t kIncludeDepth = 32;

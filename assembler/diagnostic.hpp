@@ -16,7 +16,8 @@ struct SourceFile {
 
 enum class Severity : std::uint8_t { kError, kWarning, kNote };
 
-/// Lines and columns count from 1; columns and lengths are bytes of the line. line 0 = the whole file.
+/// Lines and columns count from 1; columns and lengths are bytes of the line. line 0 = the whole
+/// file.
 struct Diagnostic {
   Severity severity = Severity::kError;
   std::string file;
@@ -28,8 +29,8 @@ struct Diagnostic {
   std::vector<Diagnostic> notes;  ///< severity kNote, no notes of their own
 };
 
-/// "file:line:col: error: message", the source line, a caret line, the hint, then the notes in the same form.
-/// Every line ends in a newline. Bytes that a terminal would act on are shown as '?'.
+/// "file:line:col: error: message", the source line, a caret line, the hint, then the notes in the
+/// same form. Every line ends in a newline. Bytes that a terminal would act on are shown as '?'.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic, std::span<const SourceFile> sources);
 
 /// All of them, with a last line "2 errors, 1 warning"; empty when there are none.
