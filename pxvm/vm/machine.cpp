@@ -1,0 +1,210 @@
+#include "pxvm/vm/machine.hpp"
+
+#include "pxvm/base/checked.hpp"
+#include "pxvm/vm/interpreter.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace pxos::vm {
+
+using isa::Entry;
+using isa::Symbol;
+using isa::TensorDecl;
+
+std::int64_t TensorView::elements() const {
+  std::int64_t product = 1;
+  for (std::uint8_t i = 0; i < rank; ++i) product *= dims[i];
+  return product;
+}
+
+std::string TensorView::shape_text() const {
+  return fmt::format("[{}]", fmt::join(dims.begin(), dims.begin() + rank, ", "));
+}
+
+Result<Session> Session::create(const LinkedProgram& program) {
+  Session session;
+  PX_TRY(session.memory_, Arena::create(program.region_bytes));
+  return session;
+}
+
+Machine::Machine(std::shared_ptr<const LinkedProgram> program, const MachineOptions& options)
+    : linked_(std::move(program)), options_(options), symbols_(linked_->symbols) {}
+
+Result<Machine> Machine::create(std::shared_ptr<const LinkedProgram> program,
+                                const MachineOptions& options) {
+  PX_ASSERT(options.kernels != nullptr && options.pool != nullptr && options.stop != nullptr);
+  Machine machine(std::move(program), options);
+  const LinkedProgram& linked = *machine.linked_;
+  PX_TRY(machine.activations_, Arena::create(linked.activation_bytes));
+  machine.activation_slot_ =
+      machine.regions_.add({machine.activations_.data(), linked.activation_bytes, true});
+  // The linked program is const; its vectors are only ever read through import views (the verifier
+  // proves it).
+  auto* vectors = reinterpret_cast<std::uint8_t*>(const_cast<float*>(linked.vectors.data()));
+  machine.vector_slot_ =
+      machine.regions_.add({vectors, linked.vectors.size() * sizeof(float), false});
+  machine.session_slot_ = machine.regions_.add({nullptr, linked.region_bytes, true});
+  machine.rope_tables_.resize(linked.attrs.size());
+  return machine;
+}
+
+void Machine::attach(const Session& session) {
+  session_ = &session;
+  regions_.replace(session_slot_, {session.memory().data(), linked_->region_bytes, true});
+  preset_symbols_.clear();
+}
+
+Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index) const {
+  const TensorDecl& decl = linked_->program().tensors[decl_index];
+  const LinkedTensor& linked = linked_->tensors[decl_index];
+  if (index < 0 || index >= linked.count) {
+    return fail(Errc::kTrap, "'{}' has {} elements, index {}", decl.name, linked.count, index);
+  }
+  TensorView view;
+  view.element = decl.element;
+  view.rank = linked.rank;
+  for (std::uint8_t i = 0; i < linked.rank; ++i) {
+    view.dims[i] = linked.extents[i].fixed;
+    if (linked.extents[i].dynamic) {
+      PX_TRY(view.dims[i], decl.dims[i].evaluate(symbols_));
+    }
+  }
+  if (decl.element == TensorDecl::Element::kWeight) {
+    view.packed = linked.packed[static_cast<std::size_t>(index)];
+    return view;
+  }
+  if (decl.kind == TensorDecl::Kind::kView) return view;
+  const auto need = static_cast<std::uint64_t>(view.elements()) * linked.element_bytes;
+  if (need > linked.bytes) {
+    return fail(Errc::kTrap, "'{}' {} needs {} bytes, {} are reserved", decl.name,
+                view.shape_text(), need, linked.bytes);
+  }
+  const RegionSlot slot = decl.kind == TensorDecl::Kind::kImport   ? vector_slot_
+                          : decl.kind == TensorDecl::Kind::kRegion ? session_slot_
+                                                                   : activation_slot_;
+  view.data =
+      regions_.at(slot).base + linked.offset + static_cast<std::uint64_t>(index) * linked.bytes;
+  return view;
+}
+
+Result<TensorView> Machine::view(std::string_view tensor_name, std::int64_t index) {
+  const auto decl = linked_->program().find_tensor(tensor_name);
+  if (!decl)
+    return fail(Errc::kNotFound, "program '{}' has no tensor '{}'", linked_->program().name,
+                tensor_name);
+  return make_view(*decl, index);
+}
+
+Result<MutBytes> Machine::memory(std::string_view tensor_name, std::int64_t index) {
+  PX_TRY(const TensorView window, view(tensor_name, index));
+  const auto decl = linked_->program().find_tensor(tensor_name);
+  if (window.data == nullptr)
+    return fail(Errc::kUsage, "tensor '{}' has no memory of its own", tensor_name);
+  return MutBytes(window.data, linked_->tensors[*decl].bytes);
+}
+
+Result<void> Machine::set_dim(std::string_view name, std::int64_t value) {
+  const auto& symbols = linked_->program().symbols;
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    if (symbols[i].name != name) continue;
+    if (symbols[i].kind == Symbol::Kind::kDim) {
+      const auto [lowest, highest] = linked_->dim_range[i];
+      if (value < lowest || value > highest) {
+        return fail(Errc::kUsage, "dimension {} = {} is outside {}..{}", name, value, lowest,
+                    highest);
+      }
+    }
+    if (symbols[i].kind == Symbol::Kind::kDim || symbols[i].kind == Symbol::Kind::kArgument)
+      symbols_[i] = value;
+    return {};
+  }
+  return {};
+}
+
+Result<void> Machine::check_requirements(const Entry& entry) const {
+  for (const Entry::Requirement& requirement : entry.requirements) {
+    PX_TRY(const std::int64_t lhs, requirement.lhs.evaluate(symbols_));
+    PX_TRY(const std::int64_t rhs, requirement.rhs.evaluate(symbols_));
+    if (lhs > rhs) {
+      return fail(Errc::kUsage, "entry '{}' requires {}: {} > {}", entry.name, requirement.text,
+                  lhs, rhs);
+    }
+  }
+  return {};
+}
+
+Result<void> Machine::preset_homes() {
+  if (preset_symbols_ == symbols_) return {};
+  const auto& decls = linked_->program().tensors;
+  for (std::size_t i = 0; i < decls.size(); ++i) {
+    if (!decls[i].home) continue;
+    PX_TRY(tensors_[*decls[i].home], make_view(i, 0));
+  }
+  preset_symbols_ = symbols_;
+  return {};
+}
+
+Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments) {
+  std::size_t next = 0;
+  scalars_.fill(0);
+  for (const Entry::Argument& argument : entry.arguments) {
+    if (argument.kind == Entry::ArgKind::kTensor) continue;
+    if (next == arguments.scalars.size()) {
+      return fail(Errc::kUsage, "entry '{}': no value for argument '{}'", entry.name,
+                  argument.name);
+    }
+    const std::int64_t value = arguments.scalars[next++];
+    scalars_[argument.reg] = static_cast<std::uint64_t>(value);
+    if (argument.kind == Entry::ArgKind::kI64) PX_CHECK(set_dim(argument.name, value));
+  }
+  if (next != arguments.scalars.size()) {
+    return fail(Errc::kUsage, "entry '{}' takes {} scalar arguments, {} given", entry.name, next,
+                arguments.scalars.size());
+  }
+  for (const auto& [name, value] : arguments.dims) PX_CHECK(set_dim(name, value));
+  PX_CHECK(check_requirements(entry));
+  return preset_homes();
+}
+
+Result<void> Machine::call(std::string_view entry_name, const CallArguments& arguments) {
+  const Entry* entry = linked_->program().find_entry(entry_name);
+  if (entry == nullptr) {
+    return fail(Errc::kNotFound, "program '{}' has no entry '{}'", linked_->program().name,
+                entry_name);
+  }
+  if (linked_->region_bytes != 0 && session_ == nullptr) {
+    return fail(Errc::kUsage, "program '{}' has regions, but no session is attached",
+                linked_->program().name);
+  }
+  PX_CHECK(prepare(*entry, arguments));
+  fuel_used_ = 0;
+  trap_ = {};
+  const std::size_t pc = Interpreter(*this).run(entry->start);
+  if (trap_.kind == TrapKind::kNone) return {};
+  return tl::unexpected<Error>(trap_error(pc));
+}
+
+Error Machine::trap_error(std::size_t pc) const {
+  const isa::Program& program = linked_->program();
+  const Errc code = trap_.kind == TrapKind::kInterrupted ? Errc::kInterrupted
+                    : trap_.kind == TrapKind::kFuel      ? Errc::kLimit
+                                                         : Errc::kTrap;
+  if (trap_.kind == TrapKind::kInterrupted) return {code, "interrupted"};
+  std::string operands;
+  const isa::Instruction& instruction = program.code[pc];
+  if (const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op)) {
+    for (const isa::Operand& operand : info->operand_list()) {
+      if (!isa::is_tensor(operand.kind)) continue;
+      const TensorView& view =
+          tensors_[static_cast<std::size_t>(isa::field_value(instruction, *info, operand.field))];
+      operands += (operands.empty() ? " (" : ", ") + view.shape_text();
+    }
+    if (!operands.empty()) operands += ")";
+  }
+  return {code, fmt::format("trap at {}: {}{}: {}", isa::location_text(program, pc),
+                            isa::instruction_text(program, pc), operands, trap_.detail)};
+}
+
+}  // namespace pxos::vm

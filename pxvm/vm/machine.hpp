@@ -1,0 +1,119 @@
+#pragma once
+// One running guest: registers, regions and the interpreter. All state is flat (registers +
+// regions). A Machine belongs to one thread at a time; the stop flag may be set from any thread or
+// signal handler.
+
+#include "pxvm/tensor/ops.hpp"
+#include "pxvm/vm/host_port.hpp"
+#include "pxvm/vm/link.hpp"
+#include "pxvm/vm/region.hpp"
+#include "pxvm/vm/trap.hpp"
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace pxos::vm {
+
+/// A tensor register's value: a window onto a region, or onto packed weights. rank 0 = not set.
+struct TensorView {
+  isa::TensorDecl::Element element = isa::TensorDecl::Element::kF32;
+  std::uint8_t rank = 0;
+  std::array<std::int64_t, isa::Limits::kRank> dims{};
+  std::uint8_t* data = nullptr;                  ///< plain tensors: row-major, contiguous
+  const tensor::PackedTensor* packed = nullptr;  ///< weights
+
+  [[nodiscard]] std::int64_t elements() const;
+  [[nodiscard]] std::string shape_text() const;
+};
+
+/// The persistent regions of one conversation: KV cache, screen. Swappable between calls.
+class Session {
+ public:
+  static Result<Session> create(const LinkedProgram& program);
+  void clear() { memory_.clear(); }
+  [[nodiscard]] const Arena& memory() const { return memory_; }
+
+ private:
+  Arena memory_;
+};
+
+struct MachineOptions {
+  const tensor::KernelTable* kernels = nullptr;
+  ThreadPool* pool = nullptr;
+  const std::atomic<bool>* stop = nullptr;
+  HostPort* host = nullptr;  ///< may be null: every host call traps
+  std::uint64_t fuel_per_call =
+      0;  ///< 0 = unlimited; unit: one scalar instruction or 1024 multiply-adds
+};
+
+/// Arguments of a call: scalars in the entry's order (f32 as bits), dims by name for those no
+/// scalar argument names.
+struct CallArguments {
+  std::vector<std::int64_t> scalars;
+  std::vector<std::pair<std::string_view, std::int64_t>> dims;
+};
+
+class Machine {
+ public:
+  /// Keeps pointers to everything in `options`.
+  static Result<Machine> create(std::shared_ptr<const LinkedProgram> program,
+                                const MachineOptions& options);
+
+  /// Makes the session's memory the guest's persistent regions. Keeps a pointer to it; it must be
+  /// of this program.
+  void attach(const Session& session);
+
+  /// The elements of an input, output, temp or region tensor (array element `index`), at its
+  /// largest extents. Errors: kNotFound. Inputs are written before call(), outputs read after it.
+  Result<MutBytes> memory(std::string_view tensor_name, std::int64_t index = 0);
+  /// The same with the extents of the last call.
+  Result<TensorView> view(std::string_view tensor_name, std::int64_t index = 0);
+
+  /// Runs `entry` to its halt. Errors: kUsage (arguments do not fit the entry), kTrap,
+  /// kInterrupted, kLimit (fuel); after an error the destination of the interrupted instruction is
+  /// undefined, regions otherwise as they were.
+  Result<void> call(std::string_view entry, const CallArguments& arguments);
+
+  [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return scalars_[reg]; }
+  [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
+  [[nodiscard]] std::uint64_t fuel_used() const { return fuel_used_; }
+  /// The last trap's kind; kNone after success.
+  [[nodiscard]] TrapKind last_trap() const { return trap_.kind; }
+
+ private:
+  friend class Interpreter;
+
+  Machine(std::shared_ptr<const LinkedProgram> program, const MachineOptions& options);
+  Result<void> prepare(const isa::Entry& entry, const CallArguments& arguments);
+  Result<void> set_dim(std::string_view name, std::int64_t value);
+  Result<void> check_requirements(const isa::Entry& entry) const;
+  Result<void> preset_homes();
+  Result<TensorView> make_view(std::size_t decl, std::int64_t index) const;
+  Error trap_error(std::size_t pc) const;
+
+  std::shared_ptr<const LinkedProgram> linked_;
+  MachineOptions options_;
+  Arena activations_;
+  const Session* session_ = nullptr;
+  RegionTable regions_;
+  RegionSlot activation_slot_ = 0;
+  RegionSlot vector_slot_ = 0;
+  RegionSlot session_slot_ = 0;
+  tensor::Scratch scratch_;
+  /// Rotation tables per rope record, grown on demand.
+  std::vector<std::vector<float>> rope_tables_;
+
+  std::array<std::uint64_t, 256> scalars_{};
+  std::array<TensorView, 256> tensors_{};
+  std::vector<std::int64_t> symbols_;  ///< params, then the dims and arguments of the current call
+  std::vector<std::int64_t> preset_symbols_;  ///< symbols the homes were last preset for
+  std::uint64_t fuel_used_ = 0;
+  Trap trap_;
+};
+
+}  // namespace pxos::vm
