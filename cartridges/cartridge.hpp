@@ -1,21 +1,22 @@
 #pragma once
-// A cartridge file `.pxa`: a PNG whose picture is the label; after IEND its entries, each aligned to 4 KiB so that
-// sheets map in place (docs/spec/cartridge.md). open() decodes nothing but the index and the manifest.
-// Thread-safe for reading; spans returned live as long as the Cartridge.
-
-#include <filesystem>
-#include <memory>
+// A cartridge file `.pxa`: a PNG whose picture is the label; after IEND its entries, each aligned
+// to 4 KiB so that sheets map in place (docs/spec/cartridge.md). open() decodes nothing but the
+// index and the manifest. Thread-safe for reading; spans returned live as long as the Cartridge.
 
 #include "cartridges/manifest.hpp"
 #include "pixelfs/png.hpp"
 #include "pxvm/base/mapped_file.hpp"
+
+#include <filesystem>
+#include <memory>
 
 namespace pxos::cartridges {
 
 class Cartridge {
  public:
   /// Maps the file and parses index and manifest; every entry's range is checked against the file.
-  /// Errors: kNotFound, kInvalid, kUnsupported; a label whose payload was stripped by an editor is named as that.
+  /// Errors: kNotFound, kInvalid, kUnsupported; a label whose payload was stripped by an editor is
+  /// named as that.
   static Result<Cartridge> open(const std::filesystem::path& path);
   /// The same over bytes the caller keeps alive (the embedded welcome cartridge, tests, fuzzing).
   static Result<Cartridge> from_bytes(Bytes bytes, std::string name);

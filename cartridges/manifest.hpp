@@ -2,14 +2,14 @@
 // The manifest of a cartridge: a JSON entry in canonical form (keys sorted, no spaces), versioned.
 // docs/spec/cartridge.md lists every key. Values; no JSON type appears here.
 
+#include "pxvm/base/bytes.hpp"
+#include "pxvm/base/hash.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
-#include "pxvm/base/hash.hpp"
 
 namespace pxos::cartridges {
 
@@ -66,7 +66,8 @@ struct Manifest {
   std::string created;  ///< RFC 3339; given by the packer's caller so that packing is reproducible
   std::string parent;   ///< digest of the parent cartridge, hex; empty for none
   std::string genesis_version;
-  std::string manifest_kind = "model";  ///< model | program | (reserved) backbone npixel adapter dictionary
+  std::string manifest_kind =
+      "model";  ///< model | program | (reserved) backbone npixel adapter dictionary
   std::vector<std::string> capabilities;  ///< wanted: console screen clock random
   std::string architecture;               ///< "llama", "pixellm_v0", "" for plain programs
   /// Hyper-parameters by the names the program's `.param`s use; integers stay integers.
@@ -83,7 +84,8 @@ struct Manifest {
   std::map<std::string, std::string> unknown;
 };
 
-/// Errors: kInvalid (what and where in the JSON), kUnsupported for a newer major version (names both numbers).
+/// Errors: kInvalid (what and where in the JSON), kUnsupported for a newer major version (names
+/// both numbers).
 Result<Manifest> parse_manifest(Bytes json);
 [[nodiscard]] std::string manifest_json(const Manifest& manifest);
 

@@ -1,9 +1,10 @@
 #pragma once
-// Packing and unpacking cartridges. Packing is reproducible: same inputs, same bytes; the file appears atomically.
-
-#include <functional>
+// Packing and unpacking cartridges. Packing is reproducible: same inputs, same bytes; the file
+// appears atomically.
 
 #include "cartridges/cartridge.hpp"
+
+#include <functional>
 
 namespace pxos::cartridges {
 
@@ -26,12 +27,13 @@ struct PackOptions {
   std::uint64_t expected_bytes = 0;  ///< for progress only
 };
 
-/// Writes `path`. `manifest.entries` is ignored and filled from `entries`. The label shows title, author,
-/// parameter count and a palette and thumbnails made from the weights.
-Result<void> pack(const std::filesystem::path& path, Manifest manifest, std::vector<EntrySource> entries,
-                  const PackOptions& options = {});
+/// Writes `path`. `manifest.entries` is ignored and filled from `entries`. The label shows title,
+/// author, parameter count and a palette and thumbnails made from the weights.
+Result<void> pack(const std::filesystem::path& path, Manifest manifest,
+                  std::vector<EntrySource> entries, const PackOptions& options = {});
 
-/// Writes every entry and manifest.json to `folder`, and label.png; existing files are not overwritten.
+/// Writes every entry and manifest.json to `folder`, and label.png; existing files are not
+/// overwritten.
 Result<void> unpack(const Cartridge& cartridge, const std::filesystem::path& folder);
 
 /// Packs a folder that unpack wrote (or that an author made: manifest.json + files).

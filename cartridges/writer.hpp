@@ -1,12 +1,13 @@
 #pragma once
-// Writes a cartridge front to back: entries one after another, then finish() adds the manifest and the label.
-// Nothing is visible under the destination's name before finish() succeeded. Single-threaded.
+// Writes a cartridge front to back: entries one after another, then finish() adds the manifest and
+// the label. Nothing is visible under the destination's name before finish() succeeded.
+// Single-threaded.
+
+#include "cartridges/manifest.hpp"
 
 #include <filesystem>
 #include <memory>
 #include <string>
-
-#include "cartridges/manifest.hpp"
 
 namespace pxos::cartridges {
 
@@ -32,7 +33,8 @@ class CartridgeWriter {
   /// begin + write + end.
   Result<void> add(const EntryHead& head, Bytes content);
 
-  /// Fills manifest.entries, writes manifest and label, and makes the file appear. The writer is spent afterwards.
+  /// Fills manifest.entries, writes manifest and label, and makes the file appear. The writer is
+  /// spent afterwards.
   Result<Manifest> finish(Manifest manifest);
   [[nodiscard]] std::uint64_t size() const;
 
@@ -42,8 +44,8 @@ class CartridgeWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A plain relative name: '/'-separated parts of [A-Za-z0-9._-], none of them "." or "..", at most 255 bytes.
-/// Errors: kInvalid says what is wrong with it.
+/// A plain relative name: '/'-separated parts of [A-Za-z0-9._-], none of them "." or "..", at most
+/// 255 bytes. Errors: kInvalid says what is wrong with it.
 Result<void> check_entry_name(std::string_view name);
 
 }  // namespace pxos::cartridges

@@ -1,7 +1,10 @@
 #pragma once
-// GGUF model files (versions 2 and 3, little-endian): metadata and the tensor table, every number checked against
-// the file before it is used. A GgufFile borrows the bytes it was parsed from ("Keeps": until it dies); it is
-// immutable after parse() and safe to read from any thread.
+// GGUF model files (versions 2 and 3, little-endian): metadata and the tensor table, every number
+// checked against the file before it is used. A GgufFile borrows the bytes it was parsed from
+// ("Keeps": until it dies); it is immutable after parse() and safe to read from any thread.
+
+#include "pxvm/base/bytes.hpp"
+#include "pxvm/tensor/dtype.hpp"
 
 #include <cstdint>
 #include <map>
@@ -10,9 +13,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
-#include "pxvm/tensor/dtype.hpp"
 
 namespace pxos::cartridges {
 
@@ -50,7 +50,8 @@ struct GgufValue {
 
 struct GgufTensor {
   std::string name;
-  std::vector<std::uint64_t> ne;  ///< GGUF order: ne[0] is the contiguous dimension; 1 to 4 dimensions
+  std::vector<std::uint64_t>
+      ne;  ///< GGUF order: ne[0] is the contiguous dimension; 1 to 4 dimensions
   tensor::DType dtype = tensor::DType::kF32;
   std::uint64_t offset = 0;  ///< from the start of the file
   std::uint64_t bytes = 0;   ///< canonical size
@@ -62,24 +63,31 @@ struct GgufTensor {
 
 class GgufFile {
  public:
-  /// Errors: kInvalid (what is wrong, at which byte or in which key or tensor); kUnsupported for version 1, future
-  /// versions, big-endian files and tensor types this build does not have (names the tensor).
+  /// Errors: kInvalid (what is wrong, at which byte or in which key or tensor); kUnsupported for
+  /// version 1, future versions, big-endian files and tensor types this build does not have (names
+  /// the tensor).
   static Result<GgufFile> parse(Bytes file);
 
   [[nodiscard]] std::uint32_t version() const { return version_; }
   [[nodiscard]] std::uint64_t alignment() const { return alignment_; }
-  [[nodiscard]] const std::map<std::string, GgufValue, std::less<>>& metadata() const { return metadata_; }
+  [[nodiscard]] const std::map<std::string, GgufValue, std::less<>>& metadata() const {
+    return metadata_;
+  }
   [[nodiscard]] const std::vector<GgufTensor>& tensors() const { return tensors_; }
   /// Null when there is none.
   [[nodiscard]] const GgufTensor* find_tensor(std::string_view name) const;
   /// Canonical bytes, in place.
   [[nodiscard]] Bytes tensor_bytes(const GgufTensor& tensor) const;
 
-  [[nodiscard]] bool has(std::string_view key) const { return metadata_.find(key) != metadata_.end(); }
-  // Typed getters. The plain form fails with kNotFound when the key is missing; find_* gives nullopt then.
-  // Both fail with kInvalid (key, expected and found type) when the value has another type.
+  [[nodiscard]] bool has(std::string_view key) const {
+    return metadata_.find(key) != metadata_.end();
+  }
+  // Typed getters. The plain form fails with kNotFound when the key is missing; find_* gives
+  // nullopt then. Both fail with kInvalid (key, expected and found type) when the value has another
+  // type.
   [[nodiscard]] Result<std::optional<std::int64_t>> find_integer(std::string_view key) const;
-  [[nodiscard]] Result<std::optional<double>> find_real(std::string_view key) const;  ///< integers convert
+  [[nodiscard]] Result<std::optional<double>> find_real(
+      std::string_view key) const;  ///< integers convert
   [[nodiscard]] Result<std::optional<bool>> find_flag(std::string_view key) const;
   [[nodiscard]] Result<std::optional<std::string_view>> find_text(std::string_view key) const;
   [[nodiscard]] Result<std::int64_t> integer(std::string_view key) const;

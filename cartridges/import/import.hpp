@@ -1,15 +1,15 @@
 #pragma once
-// Makes a cartridge from a model file of another system. The source is mapped and streamed: memory use does not grow
-// with the model. The cartridge appears atomically or not at all.
+// Makes a cartridge from a model file of another system. The source is mapped and streamed: memory
+// use does not grow with the model. The cartridge appears atomically or not at all.
+
+#include "cartridges/pack.hpp"
+#include "pxvm/tensor/dtype.hpp"
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "cartridges/pack.hpp"
-#include "pxvm/tensor/dtype.hpp"
 
 namespace pxos::cartridges {
 
@@ -20,7 +20,8 @@ struct ProgramSource {
   std::string source;  ///< the assembly text it was made from
 };
 
-/// Finds the program for an architecture ("llama", "pixellm_v0"). Errors: kNotFound names what there is.
+/// Finds the program for an architecture ("llama", "pixellm_v0"). Errors: kNotFound names what
+/// there is.
 using FindProgram = std::function<Result<ProgramSource>(std::string_view architecture)>;
 
 struct ImportOptions {
@@ -42,8 +43,9 @@ struct ImportReport {
 };
 
 /// Imports a GGUF file of architecture "llama".
-/// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not there yet;
-/// kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the output exists.
+/// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not
+/// there yet; kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the
+/// output exists.
 Result<ImportReport> import_model(const std::filesystem::path& path, const ImportOptions& options);
 
 }  // namespace pxos::cartridges

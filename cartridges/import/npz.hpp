@@ -1,12 +1,13 @@
 #pragma once
-// NumPy archives: a zip of .npy members (format 1 and 2, little-endian float32, C order). Pure functions.
+// NumPy archives: a zip of .npy members (format 1 and 2, little-endian float32, C order). Pure
+// functions.
+
+#include "pxvm/base/bytes.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
 
 namespace pxos::cartridges {
 
@@ -22,12 +23,12 @@ struct NpzLimits {
 };
 
 /// Members in the order of the central directory; stored and deflated members.
-/// Errors: kUnsupported names the member with Fortran order, another dtype, encryption, zip64 or another method;
-/// kInvalid for damage, wrong CRC, duplicate names; kLimit above the limits.
+/// Errors: kUnsupported names the member with Fortran order, another dtype, encryption, zip64 or
+/// another method; kInvalid for damage, wrong CRC, duplicate names; kLimit above the limits.
 Result<std::vector<NpyArray>> parse_npz(Bytes file, const NpzLimits& limits = {});
 
-/// Stored members, no timestamps: same arrays, same bytes. Errors: kInvalid when a shape disagrees with its values,
-/// for duplicate or unusable names; kLimit above 4 GiB.
+/// Stored members, no timestamps: same arrays, same bytes. Errors: kInvalid when a shape disagrees
+/// with its values, for duplicate or unusable names; kLimit above 4 GiB.
 Result<ByteVector> write_npz(std::span<const NpyArray> arrays);
 
 }  // namespace pxos::cartridges

@@ -1,24 +1,26 @@
 #pragma once
-// Pixel-LLM v0: a small network whose weights are one RGB picture plus a meta.json (docs/spec/pixellm_v0.md).
+// Pixel-LLM v0: a small network whose weights are one RGB picture plus a meta.json
+// (docs/spec/pixellm_v0.md).
 //   x = mean(embed[token])   h = relu(x · hidden + b_hidden)   logits = h · out + b_out
 //   embed [vocab, dim]   hidden [dim, dim]   b_hidden [dim]   out [dim, vocab]   b_out [vocab]
 // Pure functions of their arguments except to_cartridge, which writes a file.
+
+#include "cartridges/import/import.hpp"
+#include "cartridges/import/npz.hpp"
+#include "pixelfs/png.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "cartridges/import/import.hpp"
-#include "cartridges/import/npz.hpp"
-#include "pixelfs/png.hpp"
-
 namespace pxos::cartridges::pixellm {
 
 inline constexpr std::int64_t kVocab = 1024;
 inline constexpr std::int64_t kDim = 128;
 
-/// One tensor of the picture. The range is kept in double precision, as the format's meta.json does.
+/// One tensor of the picture. The range is kept in double precision, as the format's meta.json
+/// does.
 struct MetaTensor {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -27,7 +29,8 @@ struct MetaTensor {
   std::uint64_t offset = 0;  ///< into the bytes of the picture
   std::uint64_t length = 0;  ///< elements = bytes
 
-  /// Half of one quantisation step: the largest error encoding may make, before rounding of the f32 arithmetic.
+  /// Half of one quantisation step: the largest error encoding may make, before rounding of the f32
+  /// arithmetic.
   [[nodiscard]] double half_step() const { return (w_max - w_min) / 510.0; }
 };
 
@@ -40,7 +43,7 @@ struct Meta {
   std::string image_path = "pixellm_v0.pxi";
   std::uint32_t image_width = 0;
   std::uint32_t image_height = 0;
-  std::uint64_t total_bytes = 0;   ///< padded to 3
+  std::uint64_t total_bytes = 0;  ///< padded to 3
   std::uint64_t total_params = 0;
   std::vector<MetaTensor> tensors;  ///< ascending names
 
@@ -52,16 +55,18 @@ struct Encoded {
   Meta meta;
 };
 
-/// Fresh weights, ascending names: embed, hidden, out normal-like times a scale (0.05, 1/sqrt(dim), 1/sqrt(dim)),
-/// biases zero. A pure function of the seed on every machine.
+/// Fresh weights, ascending names: embed, hidden, out normal-like times a scale (0.05, 1/sqrt(dim),
+/// 1/sqrt(dim)), biases zero. A pure function of the seed on every machine.
 [[nodiscard]] std::vector<NpyArray> init_weights(std::uint64_t seed);
 
 /// Errors: kInvalid names the tensor that is missing, too many, of a wrong shape, or not finite.
 Result<Encoded> encode(std::span<const NpyArray> weights);
 
-/// Errors: kInvalid names the key; offsets, lengths, shapes and picture size must agree with each other.
+/// Errors: kInvalid names the key; offsets, lengths, shapes and picture size must agree with each
+/// other.
 Result<Meta> parse_meta(Bytes json);
-/// Keys in the format's order, two spaces of indentation, floats as the shortest text that reads back equal.
+/// Keys in the format's order, two spaces of indentation, floats as the shortest text that reads
+/// back equal.
 [[nodiscard]] std::string meta_json(const Meta& meta);
 
 /// W = q / 255 · (max - min) + min. Errors: kInvalid when picture and meta disagree (both sizes).
@@ -74,11 +79,13 @@ struct TensorError {
   bool within = false;   ///< largest <= half_step, allowing for f32 rounding
 };
 /// Compares weights with a picture of them. Errors: as decode and encode.
-Result<std::vector<TensorError>> compare(std::span<const NpyArray> weights, const pixelfs::ImageView& image,
-                                         const Meta& meta);
+Result<std::vector<TensorError>> compare(std::span<const NpyArray> weights,
+                                         const pixelfs::ImageView& image, const Meta& meta);
 
-/// Writes a cartridge whose sheets hold the picture's bytes unchanged (u8affine): embed packed16, hidden and out
-/// packed16_transposed, biases linear; architecture "pixellm_v0", integers vocab and dim.
-Result<ImportReport> to_cartridge(const pixelfs::ImageView& image, const Meta& meta, const ImportOptions& options);
+/// Writes a cartridge whose sheets hold the picture's bytes unchanged (u8affine): embed packed16,
+/// hidden and out packed16_transposed, biases linear; architecture "pixellm_v0", integers vocab and
+/// dim.
+Result<ImportReport> to_cartridge(const pixelfs::ImageView& image, const Meta& meta,
+                                  const ImportOptions& options);
 
 }  // namespace pxos::cartridges::pixellm
