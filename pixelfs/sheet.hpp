@@ -130,7 +130,6 @@ struct SheetEntry {
   TensorMeta meta;
   TensorExtent extent;
   Xxh128 digest;                  ///< of all canonical bytes of the tensor
-  Xxh128 segment_digest;          ///< of the canonical bytes whose groups are here (see the spec)
   std::uint64_t first_group = 0;  ///< index of the first group here, in the whole tensor
   std::uint64_t group_count = 0;
   std::uint64_t first_slot = 0;  ///< unit number in this sheet
@@ -170,9 +169,8 @@ class Sheet {
 
  private:
   Sheet() = default;
+  Result<void> decode(const PngLimits& limits);
   Result<void> parse_directory();
-  Result<void> parse_entries(ByteReader& reader, std::uint32_t tensor_count);
-  Result<ByteVector> directory_bytes() const;
 
   Bytes file_;
   SheetGeometry geometry_;
