@@ -1,9 +1,16 @@
 #pragma once
-// The hypervisor mounts cartridges, runs their programs as sandboxed guests and answers for what they may use.
-// A mount maps the cartridge's sheets, verifies and links its program and places its regions on the map.
+// The hypervisor mounts cartridges, runs their programs as sandboxed guests and answers for what
+// they may use. A mount maps the cartridge's sheets, verifies and links its program and places its
+// regions on the map.
 //
-// Threads: every member may be called from any thread. Guests run one at a time on the caller's thread (plus the
-// tensor pool); a call that would run one while another runs waits for it. interrupt() never waits.
+// Threads: every member may be called from any thread. Guests run one at a time on the caller's
+// thread (plus the tensor pool); a call that would run one while another runs waits for it.
+// interrupt() never waits.
+
+#include "cartridges/cartridge.hpp"
+#include "hypervisor/ports.hpp"
+#include "infinite_map/map.hpp"
+#include "pxvm/text/sampler.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -15,18 +22,13 @@
 #include <string>
 #include <vector>
 
-#include "cartridges/cartridge.hpp"
-#include "hypervisor/ports.hpp"
-#include "infinite_map/map.hpp"
-#include "pxvm/text/sampler.hpp"
-
 namespace pxos::hypervisor {
 
 struct HypervisorOptions {
-  std::size_t threads = 0;         ///< 0 = usable_processors()
-  std::string kernels;             ///< "" = the fastest; else scalar | avx2 | avx512
-  std::filesystem::path home;      ///< trust records and the log live here; empty = keep nothing
-  HostPorts ports;                 ///< where guests' host calls go
+  std::size_t threads = 0;     ///< 0 = usable_processors()
+  std::string kernels;         ///< "" = the fastest; else scalar | avx2 | avx512
+  std::filesystem::path home;  ///< trust records and the log live here; empty = keep nothing
+  HostPorts ports;             ///< where guests' host calls go
 };
 
 struct MountOptions {
@@ -43,14 +45,14 @@ struct MountInfo {
   std::string path;
   std::string title;
   std::string architecture;
-  std::string program;             ///< name of the forward program
+  std::string program;  ///< name of the forward program
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;  ///< mapped, shared
   std::uint64_t arena_bytes = 0;   ///< activations, reserved
   std::uint64_t kv_bytes = 0;      ///< reserved
   std::int64_t context = 0;
-  std::int64_t position = 0;       ///< tokens in the conversation
-  bool has_model = false;          ///< has a `forward` entry and a tokenizer: `ask` works
+  std::int64_t position = 0;  ///< tokens in the conversation
+  bool has_model = false;     ///< has a `forward` entry and a tokenizer: `ask` works
   bool has_chat = false;
   bool fast_path = true;           ///< every sheet is executed in place
   std::vector<std::string> notes;  ///< e.g. "sheet f32.0.pxi was re-saved: decoded, not mapped"
@@ -61,19 +63,19 @@ enum class FinishReason : std::uint8_t { kStop, kLength, kContextFull, kInterrup
 [[nodiscard]] std::string_view to_string(FinishReason reason);
 
 struct AskOptions {
-  bool chat = false;               ///< apply the chat template and keep the conversation
-  bool fresh = true;               ///< forget what the session held before (ignored for chat)
+  bool chat = false;  ///< apply the chat template and keep the conversation
+  bool fresh = true;  ///< forget what the session held before (ignored for chat)
   std::int64_t max_tokens = 256;
   std::optional<text::SamplerOptions> sampling;  ///< empty = the manifest's defaults
-  std::vector<std::string> stop;   ///< extra stop strings
+  std::vector<std::string> stop;                 ///< extra stop strings
   /// Receives valid UTF-8 as it is generated, on the calling thread.
   std::function<void(std::string_view)> on_text;
 };
 
 struct AskReport {
   std::string text;
-  std::vector<std::int32_t> tokens;       ///< generated
-  std::int64_t prompt_tokens = 0;         ///< evaluated now
+  std::vector<std::int32_t> tokens;  ///< generated
+  std::int64_t prompt_tokens = 0;    ///< evaluated now
   double prefill_seconds = 0;
   double decode_seconds = 0;
   FinishReason finish = FinishReason::kStop;
@@ -89,7 +91,8 @@ struct LogEntry {
   double seconds = 0;
 };
 
-class Mount;  // hypervisor/mount.hpp: program, weights, session; for tools that need more than this surface
+class Mount;  // hypervisor/mount.hpp: program, weights, session; for tools that need more than this
+              // surface
 
 class Hypervisor {
  public:
@@ -101,13 +104,15 @@ class Hypervisor {
   /// Mounts a cartridge file. Errors carry the reason; nothing stays half mounted.
   Result<MountInfo> mount(const std::filesystem::path& path, const MountOptions& options = {});
   /// The same for bytes that outlive the mount (the embedded welcome cartridge).
-  Result<MountInfo> mount_bytes(Bytes bytes, const std::string& name, const MountOptions& options = {});
+  Result<MountInfo> mount_bytes(Bytes bytes, const std::string& name,
+                                const MountOptions& options = {});
   Result<void> unmount(const std::string& name);
   [[nodiscard]] std::vector<MountInfo> mounts() const;
   Result<MountInfo> info(const std::string& name) const;
 
   /// Generates text from `prompt` with the model of `name`.
-  Result<AskReport> ask(const std::string& name, std::string_view prompt, const AskOptions& options);
+  Result<AskReport> ask(const std::string& name, std::string_view prompt,
+                        const AskOptions& options);
   /// Runs an entry that takes no arguments ("main"); console and screen go to the ports.
   Result<void> run_program(const std::string& name, std::string_view entry = "main");
 
@@ -115,15 +120,16 @@ class Hypervisor {
   void interrupt();
 
   /// Draws the map: a copy of the viewport, made between two tokens.
-  [[nodiscard]] pixelfs::Image render_map(const infinite_map::Viewport& viewport, std::uint32_t width,
-                                          std::uint32_t height) const;
+  [[nodiscard]] pixelfs::Image render_map(const infinite_map::Viewport& viewport,
+                                          std::uint32_t width, std::uint32_t height) const;
   [[nodiscard]] infinite_map::Rect map_bounds() const;
 
   [[nodiscard]] std::vector<LogEntry> log() const;
   [[nodiscard]] std::string kernels() const;
   [[nodiscard]] std::size_t threads() const;
 
-  /// For tools of the same process (bench, ppl, infer): exclusive use of a mount while the callback runs.
+  /// For tools of the same process (bench, ppl, infer): exclusive use of a mount while the callback
+  /// runs.
   Result<void> with_mount(const std::string& name, const std::function<Result<void>(Mount&)>& use);
 
  private:

@@ -1,12 +1,12 @@
 #pragma once
-// What a guest's host calls reach, declared here and implemented by the shell (or by tests). A null function is a
-// service that is not there; calling it is denied and logged.
+// What a guest's host calls reach, declared here and implemented by the shell (or by tests). A null
+// function is a service that is not there; calling it is denied and logged.
+
+#include "pixelfs/png.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <string_view>
-
-#include "pixelfs/png.hpp"
 
 namespace pxos::hypervisor {
 

@@ -1,9 +1,9 @@
 #include "pxvm/base/bytes.hpp"
 
+#include "pxvm/base/checked.hpp"
+
 #include <bit>
 #include <cstring>
-
-#include "pxvm/base/checked.hpp"
 
 namespace pxos {
 
@@ -53,8 +53,12 @@ Result<std::int32_t> ByteReader::i32(std::string_view what) {
 Result<std::int64_t> ByteReader::i64(std::string_view what) {
   return little_endian<std::int64_t>(what);
 }
-Result<float> ByteReader::f32(std::string_view what) { return little_endian<float>(what); }
-Result<double> ByteReader::f64(std::string_view what) { return little_endian<double>(what); }
+Result<float> ByteReader::f32(std::string_view what) {
+  return little_endian<float>(what);
+}
+Result<double> ByteReader::f64(std::string_view what) {
+  return little_endian<double>(what);
+}
 
 Result<std::string> ByteReader::string32(std::uint32_t max_length, std::string_view what) {
   const std::uint64_t at = position_;
@@ -84,18 +88,32 @@ void append(ByteVector& out, T value) {
 }
 }  // namespace
 
-void ByteWriter::u16(std::uint16_t value) { append(bytes_, value); }
-void ByteWriter::u32(std::uint32_t value) { append(bytes_, value); }
-void ByteWriter::u64(std::uint64_t value) { append(bytes_, value); }
-void ByteWriter::f32(float value) { append(bytes_, value); }
-void ByteWriter::f64(double value) { append(bytes_, value); }
-void ByteWriter::bytes(Bytes data) { bytes_.insert(bytes_.end(), data.begin(), data.end()); }
+void ByteWriter::u16(std::uint16_t value) {
+  append(bytes_, value);
+}
+void ByteWriter::u32(std::uint32_t value) {
+  append(bytes_, value);
+}
+void ByteWriter::u64(std::uint64_t value) {
+  append(bytes_, value);
+}
+void ByteWriter::f32(float value) {
+  append(bytes_, value);
+}
+void ByteWriter::f64(double value) {
+  append(bytes_, value);
+}
+void ByteWriter::bytes(Bytes data) {
+  bytes_.insert(bytes_.end(), data.begin(), data.end());
+}
 
 void ByteWriter::string32(std::string_view text) {
   u32(static_cast<std::uint32_t>(text.size()));
   bytes(as_bytes(text));
 }
 
-void ByteWriter::pad_to(std::uint64_t multiple) { bytes_.resize(round_up(bytes_.size(), multiple)); }
+void ByteWriter::pad_to(std::uint64_t multiple) {
+  bytes_.resize(round_up(bytes_.size(), multiple));
+}
 
 }  // namespace pxos

@@ -1,14 +1,15 @@
 #pragma once
 // Byte spans, the one checked reader for little-endian binary formats, and its writer.
-// ByteReader borrows the span it reads ("Keeps": until the reader dies). Not thread-safe; cheap to copy.
+// ByteReader borrows the span it reads ("Keeps": until the reader dies). Not thread-safe; cheap to
+// copy.
+
+#include "pxvm/base/result.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "pxvm/base/result.hpp"
 
 namespace pxos {
 

@@ -1,9 +1,10 @@
 #pragma once
-// Whole-file reads and atomic whole-file writes. Paths are UTF-8 as the operating system gives them.
-
-#include <filesystem>
+// Whole-file reads and atomic whole-file writes. Paths are UTF-8 as the operating system gives
+// them.
 
 #include "pxvm/base/bytes.hpp"
+
+#include <filesystem>
 
 namespace pxos {
 

@@ -1,13 +1,15 @@
 #include "pxvm/base/hash.hpp"
 
+#include <cstring>
+
 #include <blake3.h>
 #include <xxhash.h>
 
-#include <cstring>
-
 namespace pxos {
 
-std::uint64_t xxh3_64(Bytes bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t xxh3_64(Bytes bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 Xxh128 xxh3_128(Bytes bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
@@ -45,13 +47,34 @@ Xxh128 Xxh128Stream::digest() const {
   return {hash.low64, hash.high64};
 }
 
+struct Blake3Stream::State {
+  blake3_hasher hasher{};
+  State() { blake3_hasher_init(&hasher); }
+};
+
+Blake3Stream::Blake3Stream() : state_(std::make_unique<State>()) {}
+Blake3Stream::~Blake3Stream() = default;
+Blake3Stream::Blake3Stream(Blake3Stream&&) noexcept = default;
+Blake3Stream& Blake3Stream::operator=(Blake3Stream&&) noexcept = default;
+
+void Blake3Stream::update(Bytes bytes) {
+  blake3_hasher_update(&state_->hasher, bytes.data(), bytes.size());
+}
+
+Blake3 Blake3Stream::digest() const {
+  Blake3 out{};
+  blake3_hasher_finalize(&state_->hasher, out.data(), out.size());
+  return out;
+}
+
 namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
 
 Result<void> parse_hex(std::string_view hex, MutBytes out) {
   if (hex.size() != out.size() * 2) {
-    return fail(Errc::kInvalid, "digest has {} characters, expected {}", hex.size(), out.size() * 2);
+    return fail(Errc::kInvalid, "digest has {} characters, expected {}", hex.size(),
+                out.size() * 2);
   }
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::size_t high = kDigits.find(hex[2 * i]);
@@ -75,8 +98,12 @@ std::string hex_of(Bytes bytes) {
 
 }  // namespace
 
-std::string to_hex(const Xxh128& digest) { return fmt::format("{:016x}{:016x}", digest.high, digest.low); }
-std::string to_hex(const Blake3& digest) { return hex_of(digest); }
+std::string to_hex(const Xxh128& digest) {
+  return fmt::format("{:016x}{:016x}", digest.high, digest.low);
+}
+std::string to_hex(const Blake3& digest) {
+  return hex_of(digest);
+}
 
 Result<Xxh128> parse_xxh128(std::string_view hex) {
   std::array<std::uint8_t, 16> raw{};

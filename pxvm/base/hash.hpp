@@ -1,13 +1,13 @@
 #pragma once
-// Content digests. XXH3-128 detects damage; BLAKE3-256 is used where a name or signature depends on it.
-// Incremental hashers own their state, are movable and single-threaded.
+// Content digests. XXH3-128 detects damage; BLAKE3-256 is used where a name or signature depends on
+// it. Incremental hashers own their state, are movable and single-threaded.
+
+#include "pxvm/base/bytes.hpp"
 
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include "pxvm/base/bytes.hpp"
 
 namespace pxos {
 
@@ -32,6 +32,21 @@ class Xxh128Stream {
   Xxh128Stream& operator=(Xxh128Stream&&) noexcept;
   void update(Bytes bytes);
   [[nodiscard]] Xxh128 digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// BLAKE3-256 of a byte stream given in pieces.
+class Blake3Stream {
+ public:
+  Blake3Stream();
+  ~Blake3Stream();
+  Blake3Stream(Blake3Stream&&) noexcept;
+  Blake3Stream& operator=(Blake3Stream&&) noexcept;
+  void update(Bytes bytes);
+  [[nodiscard]] Blake3 digest() const;
 
  private:
   struct State;

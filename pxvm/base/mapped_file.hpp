@@ -1,13 +1,13 @@
 #pragma once
-// A read-only memory map of a whole file, guarded against the file shrinking under it: the SIGBUS handler
-// maps a zero page at the faulting address and marks the map poisoned; the process lives on.
-// Thread-safe: bytes() may be read from any thread while the object lives.
+// A read-only memory map of a whole file, guarded against the file shrinking under it: the SIGBUS
+// handler maps a zero page at the faulting address and marks the map poisoned; the process lives
+// on. Thread-safe: bytes() may be read from any thread while the object lives.
+
+#include "pxvm/base/bytes.hpp"
 
 #include <atomic>
 #include <filesystem>
 #include <memory>
-
-#include "pxvm/base/bytes.hpp"
 
 namespace pxos {
 
@@ -30,7 +30,8 @@ class MappedFile {
 
   [[nodiscard]] Bytes bytes() const { return bytes_; }
   [[nodiscard]] const FileIdentity& identity() const { return identity_; }
-  /// True once a read hit a part of the file that is no longer there (zeros were delivered instead).
+  /// True once a read hit a part of the file that is no longer there (zeros were delivered
+  /// instead).
   [[nodiscard]] bool poisoned() const;
 
  private:

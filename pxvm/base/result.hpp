@@ -1,12 +1,12 @@
 #pragma once
-// Errors as values. Outside bytes fail with Result<T>; a guest's fault is a vm::Trap; our own bug is
-// PX_ASSERT. Nothing throws across a folder. Error is a plain value and may cross threads.
-
-#include <fmt/core.h>
+// Errors as values. Outside bytes fail with Result<T>; a guest's fault is a vm::Trap; our own bug
+// is PX_ASSERT. Nothing throws across a folder. Error is a plain value and may cross threads.
 
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <fmt/core.h>
+#include <tl/expected.hpp>
 
 namespace pxos {
 
@@ -52,18 +52,19 @@ template <class... Args>
 #define PX_CONCAT_INNER(a, b) a##b
 #define PX_CONCAT(a, b) PX_CONCAT_INNER(a, b)
 
-/// PX_TRY(const Header header, read_header(file)); returns the error of `expr`, else binds its value.
+/// PX_TRY(const Header header, read_header(file)); returns the error of `expr`, else binds its
+/// value.
 #define PX_TRY(declaration, expr) PX_TRY_NAMED(PX_CONCAT(px_try_, __LINE__), declaration, expr)
-#define PX_TRY_NAMED(temporary, declaration, expr)                            \
-  auto temporary = (expr);                                                    \
+#define PX_TRY_NAMED(temporary, declaration, expr)                                    \
+  auto temporary = (expr);                                                            \
   if (!temporary) return tl::unexpected<::pxos::Error>(std::move(temporary).error()); \
   declaration = *std::move(temporary)
 
 /// PX_CHECK(write_all(fd, bytes)); returns the error of `expr`, else goes on.
-#define PX_CHECK(expr)                                                                     \
-  do {                                                                                     \
-    auto px_check = (expr);                                                                \
-    if (!px_check) return tl::unexpected<::pxos::Error>(std::move(px_check).error());      \
+#define PX_CHECK(expr)                                                                \
+  do {                                                                                \
+    auto px_check = (expr);                                                           \
+    if (!px_check) return tl::unexpected<::pxos::Error>(std::move(px_check).error()); \
   } while (false)
 
 /// Our own invariant; never used on outside input.

@@ -25,11 +25,14 @@ std::uint32_t CounterRng::next_u32() {
   const std::uint64_t block = position_ / 4;
   const std::uint64_t word = position_ % 4;
   ++position_;
-  return philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), 0, 0},
-                    {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)})[word];
+  return philox4x32(
+      {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), 0, 0},
+      {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)})[word];
 }
 
-float CounterRng::next_unit_f32() { return static_cast<float>(next_u32() >> 8U) * 0x1p-24F; }
+float CounterRng::next_unit_f32() {
+  return static_cast<float>(next_u32() >> 8U) * 0x1p-24F;
+}
 
 double CounterRng::next_unit_f64() {
   const std::uint64_t high = next_u32() >> 5U;

@@ -1,7 +1,7 @@
 #pragma once
-// The specified pseudo-random generator: Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy
-// as 1, 2, 3", SC 2011). Counter-based: value n of a stream is a pure function of (seed, n), so a session
-// is resumed by storing one number. Same values on every machine.
+// The specified pseudo-random generator: Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As
+// Easy as 1, 2, 3", SC 2011). Counter-based: value n of a stream is a pure function of (seed, n),
+// so a session is resumed by storing one number. Same values on every machine.
 
 #include <array>
 #include <cstdint>

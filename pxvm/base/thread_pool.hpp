@@ -1,8 +1,8 @@
 #pragma once
-// Worker threads for tensor operations. One parallel section at a time: a fixed list of chunks; each
-// thread walks its contiguous share, then steals from the tail of the others'. Who computes a chunk never
-// changes a result, so callers must make chunks independent. Workers spin briefly, then park on a futex.
-// Every thread runs with the default MXCSR (round to nearest, no flush to zero).
+// Worker threads for tensor operations. One parallel section at a time: a fixed list of chunks;
+// each thread walks its contiguous share, then steals from the tail of the others'. Who computes a
+// chunk never changes a result, so callers must make chunks independent. Workers spin briefly, then
+// park on a futex. Every thread runs with the default MXCSR (round to nearest, no flush to zero).
 // `run` may be called from one thread at a time (the owner); construction and destruction likewise.
 
 #include <cstddef>
@@ -36,8 +36,9 @@ class ThreadPool {
 
   [[nodiscard]] std::size_t threads() const;
 
-  /// Calls function(chunk, thread) once for every chunk in [0, chunks), thread in [0, threads()), and
-  /// returns when all are done. Memory written by the chunks is visible to the caller afterwards.
+  /// Calls function(chunk, thread) once for every chunk in [0, chunks), thread in [0, threads()),
+  /// and returns when all are done. Memory written by the chunks is visible to the caller
+  /// afterwards.
   void run(std::size_t chunks, ChunkFunction function);
 
  private:

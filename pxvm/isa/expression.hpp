@@ -1,14 +1,15 @@
 #pragma once
-// Link-time scalar expressions ("1 / sqrt(head_dim)") in postfix form. Evaluated once per link with IEEE f64
-// (integers exactly while only + - * and integers occur), so every machine gets the same constant.
+// Link-time scalar expressions ("1 / sqrt(head_dim)") in postfix form. Evaluated once per link with
+// IEEE f64 (integers exactly while only + - * and integers occur), so every machine gets the same
+// constant.
+
+#include "pxvm/base/bytes.hpp"
+#include "pxvm/isa/polynomial.hpp"
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
-#include "pxvm/isa/polynomial.hpp"
 
 namespace pxos::isa {
 
@@ -39,7 +40,8 @@ struct Expression {
   [[nodiscard]] static Expression integer(std::int64_t value);
   [[nodiscard]] static Expression real(double value);
 
-  /// Division always gives a real. Errors: kInvalid for division by zero, overflow, unknown symbol, bad stack.
+  /// Division always gives a real. Errors: kInvalid for division by zero, overflow, unknown symbol,
+  /// bad stack.
   [[nodiscard]] Result<Number> evaluate(std::span<const Number> symbols) const;
   /// As written in assembly, fully parenthesised only where needed for the same postfix form.
   [[nodiscard]] std::string text(std::span<const std::string> names) const;

@@ -83,13 +83,18 @@ static_assert(ascending(), "codes in opcodes.def and host_calls.def are unique a
 
 }  // namespace
 
-std::span<const OpInfo> all_opcodes() { return kOpcodes; }
-std::span<const HostCallInfo> all_host_calls() { return kHostCalls; }
+std::span<const OpInfo> all_opcodes() {
+  return kOpcodes;
+}
+std::span<const HostCallInfo> all_host_calls() {
+  return kHostCalls;
+}
 
 const OpInfo* find_opcode(std::uint8_t family, std::uint8_t op) {
   const auto code = static_cast<Opcode>(family << 8 | op);
-  const auto* it = std::lower_bound(std::begin(kOpcodes), std::end(kOpcodes), code,
-                                    [](const OpInfo& info, Opcode wanted) { return info.opcode < wanted; });
+  const auto* it =
+      std::lower_bound(std::begin(kOpcodes), std::end(kOpcodes), code,
+                       [](const OpInfo& info, Opcode wanted) { return info.opcode < wanted; });
   return it != std::end(kOpcodes) && it->opcode == code ? it : nullptr;
 }
 

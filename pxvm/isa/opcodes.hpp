@@ -1,5 +1,6 @@
 #pragma once
-// Instructions and host calls, expanded from opcodes.def and host_calls.def. Everything is constexpr data.
+// Instructions and host calls, expanded from opcodes.def and host_calls.def. Everything is
+// constexpr data.
 
 #include <array>
 #include <cstdint>
@@ -21,28 +22,28 @@ enum class Opcode : std::uint16_t {
 /// What an operand field means; the comments name the spelling in opcodes.def.
 enum class OperandKind : std::uint8_t {
   kNone,
-  kScalarWrite,   ///< rd
-  kScalarRead,    ///< rs
-  kF32Read,       ///< tf
-  kF32Write,      ///< tF
-  kVectorRead,    ///< tv
-  kWeightRead,    ///< tw
-  kI32Read,       ///< ti
-  kI32Write,      ///< tI
-  kU8Read,        ///< tu
-  kU8Write,       ///< tU
-  kF16Read,       ///< th
-  kF16Write,      ///< tH
-  kAnyRead,       ///< ta
-  kViewSet,       ///< tS
-  kDecl,          ///< decl
-  kImmediate,     ///< imm
-  kConst,         ///< const
-  kString,        ///< str
-  kLabel,         ///< label
-  kHost,          ///< host
-  kRopeAttr,      ///< rope
-  kAttentionAttr, ///< attn
+  kScalarWrite,    ///< rd
+  kScalarRead,     ///< rs
+  kF32Read,        ///< tf
+  kF32Write,       ///< tF
+  kVectorRead,     ///< tv
+  kWeightRead,     ///< tw
+  kI32Read,        ///< ti
+  kI32Write,       ///< tI
+  kU8Read,         ///< tu
+  kU8Write,        ///< tU
+  kF16Read,        ///< th
+  kF16Write,       ///< tH
+  kAnyRead,        ///< ta
+  kViewSet,        ///< tS
+  kDecl,           ///< decl
+  kImmediate,      ///< imm
+  kConst,          ///< const
+  kString,         ///< str
+  kLabel,          ///< label
+  kHost,           ///< host
+  kRopeAttr,       ///< rope
+  kAttentionAttr,  ///< attn
 };
 
 enum class Field : std::uint8_t { kD, kA, kB, kC, kE, kI };
@@ -63,7 +64,9 @@ struct OpInfo {
   std::string_view shapes;
   std::string_view meaning;
 
-  [[nodiscard]] std::span<const Operand> operand_list() const { return {operands.data(), operand_count}; }
+  [[nodiscard]] std::span<const Operand> operand_list() const {
+    return {operands.data(), operand_count};
+  }
   [[nodiscard]] constexpr std::optional<Operand> operand_at(Field field) const {
     for (std::size_t i = 0; i < operand_count; ++i) {
       if (operands[i].field == field) return operands[i];

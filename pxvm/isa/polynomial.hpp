@@ -2,13 +2,13 @@
 // Symbolic dimensions as polynomials in normal form, so that equal shapes compare equal: 2*n*d + 3.
 // Values; immutable in practice. Coefficients are checked 64-bit integers.
 
+#include "pxvm/base/bytes.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
 
 namespace pxos::isa {
 
@@ -38,7 +38,8 @@ class Polynomial {
 
   [[nodiscard]] std::optional<std::int64_t> as_constant() const;
   [[nodiscard]] std::span<const Term> terms() const { return terms_; }
-  /// Value with symbols[id] for each symbol. Errors: kLimit on overflow, kInvalid for an unknown symbol.
+  /// Value with symbols[id] for each symbol. Errors: kLimit on overflow, kInvalid for an unknown
+  /// symbol.
   [[nodiscard]] Result<std::int64_t> evaluate(std::span<const std::int64_t> symbols) const;
   /// As written in assembly, e.g. "n_head*head_dim".
   [[nodiscard]] std::string text(std::span<const std::string> names) const;

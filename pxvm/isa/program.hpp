@@ -1,16 +1,17 @@
 #pragma once
-// A program as data: what the assembler makes, the image codec stores, the verifier proves and the linker binds.
-// Plain values; any content is representable here, only VerifiedProgram (verify.hpp) is known to be sound.
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
+// A program as data: what the assembler makes, the image codec stores, the verifier proves and the
+// linker binds. Plain values; any content is representable here, only VerifiedProgram (verify.hpp)
+// is known to be sound.
 
 #include "pxvm/isa/expression.hpp"
 #include "pxvm/isa/opcodes.hpp"
 #include "pxvm/isa/polynomial.hpp"
 #include "pxvm/tensor/dtype.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace pxos::isa {
 
@@ -28,16 +29,18 @@ struct Instruction {
   [[nodiscard]] Opcode opcode() const { return static_cast<Opcode>(family << 8 | op); }
 };
 
-/// The value of a field as the opcode's operand list sees it (d a b c e as 0..255, i as immediate or its low 16 bits).
-[[nodiscard]] std::int32_t field_value(const Instruction& instruction, const OpInfo& info, Field field);
+/// The value of a field as the opcode's operand list sees it (d a b c e as 0..255, i as immediate
+/// or its low 16 bits).
+[[nodiscard]] std::int32_t field_value(const Instruction& instruction, const OpInfo& info,
+                                       Field field);
 
 /// A name that shapes and expressions may use.
 struct Symbol {
   enum class Kind : std::uint8_t {
     kIntParam,   ///< hyper-parameter, integer, known at link
     kRealParam,  ///< hyper-parameter, real, known at link; not allowed in shapes
-    kDim,        ///< run-time extent, `.dim T = 1..batch`; an entry argument of the same name sets it
-    kArgument,   ///< scalar integer argument of an entry; allowed in `.require` only
+    kDim,  ///< run-time extent, `.dim T = 1..batch`; an entry argument of the same name sets it
+    kArgument,  ///< scalar integer argument of an entry; allowed in `.require` only
   };
   std::string name;
   Kind kind = Kind::kIntParam;
@@ -63,11 +66,11 @@ struct TensorDecl {
   std::string name;
   Kind kind = Kind::kTemp;
   Element element = Element::kF32;
-  std::vector<Polynomial> dims;      ///< outermost first, 1 to 4
-  bool is_array = false;             ///< declared with [count]
-  Polynomial count;                  ///< arrays only, over params
-  std::vector<std::string> patterns; ///< imports: names tried in order, "{}" = array index
-  std::optional<std::uint8_t> home;  ///< tensor register preset at entry; none for arrays
+  std::vector<Polynomial> dims;       ///< outermost first, 1 to 4
+  bool is_array = false;              ///< declared with [count]
+  Polynomial count;                   ///< arrays only, over params
+  std::vector<std::string> patterns;  ///< imports: names tried in order, "{}" = array index
+  std::optional<std::uint8_t> home;   ///< tensor register preset at entry; none for arrays
   friend bool operator==(const TensorDecl&, const TensorDecl&) = default;
 };
 
@@ -80,13 +83,14 @@ struct ScalarConst {
 };
 
 /// `.attr rot = rope(heads: .., head_dim: .., dims: .., base: .., pairing: ..)`
-/// `.attr att = attention(heads: .., kv_heads: .., head_dim: .., scale: .., window: .., softcap: ..)`
+/// `.attr att = attention(heads: .., kv_heads: .., head_dim: .., scale: .., window: .., softcap:
+/// ..)`
 struct AttrRecord {
   enum class Kind : std::uint8_t { kRope, kAttention };
   struct Field {
     std::string name;
-    Expression value;                  ///< over params
-    std::optional<Polynomial> integer; ///< the same as a polynomial when it is one (shape checks)
+    Expression value;                   ///< over params
+    std::optional<Polynomial> integer;  ///< the same as a polynomial when it is one (shape checks)
     friend bool operator==(const Field&, const Field&) = default;
   };
   std::string name;
@@ -101,7 +105,8 @@ struct AttrFieldInfo {
   std::optional<double> default_value;
 };
 /// rope: heads, head_dim, dims (integers), base, pairing (0 adjacent, 1 halves; default 0).
-/// attention: heads, kv_heads, head_dim (integers), scale, window (integer, default 0), softcap (default 0).
+/// attention: heads, kv_heads, head_dim (integers), scale, window (integer, default 0), softcap
+/// (default 0).
 [[nodiscard]] std::span<const AttrFieldInfo> attr_fields(AttrRecord::Kind kind);
 [[nodiscard]] std::string_view attr_kind_name(AttrRecord::Kind kind);
 
@@ -111,8 +116,8 @@ struct Entry {
   struct Argument {
     std::string name;
     ArgKind kind = ArgKind::kI64;
-    std::uint16_t decl = 0;          ///< kTensor: index into tensors
-    std::uint8_t reg = 0;            ///< scalars: the register that holds it at entry
+    std::uint16_t decl = 0;  ///< kTensor: index into tensors
+    std::uint8_t reg = 0;    ///< scalars: the register that holds it at entry
     friend bool operator==(const Argument&, const Argument&) = default;
   };
   /// `.require lhs <= rhs` (text kept for the message); checked by the machine at every call.

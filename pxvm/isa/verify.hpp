@@ -1,20 +1,23 @@
 #pragma once
-// The verifier: a separate pass that proves, before the first instruction runs, that opcodes, operands, register
-// kinds, ranks, branch targets, access and symbolic shapes are sound on every path. The linker and interpreter
-// accept only VerifiedProgram, so what they need not check again is exactly what is listed here:
-//   every operand index is inside its table; every branch lands on an instruction and no path runs off the end;
-//   every tensor register read was set on every path with the element type and rank its instruction needs;
-//   imports and inputs are never written; shapes match as polynomials (equal where paths join).
-// Left to link: concrete extents. Left to run time (one O(1) check each): array index, row offset, gather ids,
-// element index, pos, `.require`, `.dim` ranges.
-
-#include <memory>
+// The verifier: a separate pass that proves, before the first instruction runs, that opcodes,
+// operands, register kinds, ranks, branch targets, access and symbolic shapes are sound on every
+// path. The linker and interpreter accept only VerifiedProgram, so what they need not check again
+// is exactly what is listed here:
+//   every operand index is inside its table; every branch lands on an instruction and no path runs
+//   off the end; every tensor register read was set on every path with the element type and rank
+//   its instruction needs; imports and inputs are never written; shapes match as polynomials (equal
+//   where paths join).
+// Left to link: concrete extents. Left to run time (one O(1) check each): array index, row offset,
+// gather ids, element index, pos, `.require`, `.dim` ranges.
 
 #include "pxvm/isa/program.hpp"
 
+#include <memory>
+
 namespace pxos::isa {
 
-/// A finding, tied to an instruction when it has one, so that the assembler can point a caret at its operand.
+/// A finding, tied to an instruction when it has one, so that the assembler can point a caret at
+/// its operand.
 struct Finding {
   std::optional<std::size_t> pc;
   std::optional<Field> field;
@@ -41,8 +44,9 @@ Result<VerifiedProgram> verify_or_error(Program program);
 /// One dimension pattern of an opcode's `shapes` column, e.g. "d[T,@heads*@head_dim]".
 struct ShapePattern {
   Field field = Field::kD;
-  bool any = false;                             ///< "[...]"
-  std::vector<std::vector<std::string>> dims;   ///< each dim a product of names, "@x" attribute fields, numbers
+  bool any = false;  ///< "[...]"
+  std::vector<std::vector<std::string>>
+      dims;  ///< each dim a product of names, "@x" attribute fields, numbers
 };
 [[nodiscard]] std::vector<ShapePattern> parse_shapes(std::string_view shapes);
 
