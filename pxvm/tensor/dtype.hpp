@@ -1,10 +1,10 @@
 #pragma once
 // Element types, expanded from dtypes.def.
 
+#include "pxvm/base/result.hpp"
+
 #include <cstdint>
 #include <string_view>
-
-#include "pxvm/base/result.hpp"
 
 namespace pxos::tensor {
 
@@ -36,8 +36,8 @@ struct DTypeInfo {
 Result<DType> dtype_from_code(std::uint32_t code);
 Result<DType> dtype_from_text(std::string_view text);
 
-/// Bytes of one canonical row of `cols` elements. Errors: kInvalid if cols is not a multiple of the block,
-/// kLimit on overflow.
+/// Bytes of one canonical row of `cols` elements. Errors: kInvalid if cols is not a multiple of the
+/// block, kLimit on overflow.
 Result<std::uint64_t> row_bytes(DType dtype, std::uint64_t cols);
 
 }  // namespace pxos::tensor

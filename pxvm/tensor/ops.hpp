@@ -4,8 +4,10 @@
 // Every function runs its chunks on ctx.pool and polls ctx.stop once per chunk; when it is set the
 // destination is undefined and the function returns false. Destinations alias no source unless said.
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "pxvm/base/thread_pool.hpp"

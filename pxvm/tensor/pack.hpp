@@ -3,8 +3,9 @@
 //
 // Packed unit = 16 rows (r) x 32 columns (k):
 //   F32/F16/BF16/U8Affine   element (r, k) at [k][r]                       32 x 16 elements
-//   Q8_0                    d[16] f16, then q[8][64]: (r, k) at [k / 4][4 r + k % 4], stored q + 128
-//   Q4_0                    d[16] f16, then q[4][64]: byte [j][4 r + i] holds k = 4 j + i in the low and
+//   Q8_0                    d[16] f16, then q[8][64]: (r, k) at [k / 4][4 r + k % 4], stored q +
+//   128 Q4_0                    d[16] f16, then q[4][64]: byte [j][4 r + i] holds k = 4 j + i in
+//   the low and
 //                           k = 16 + 4 j + i in the high nibble, stored 0..15
 //   Q4_1                    d[16] f16, m[16] f16, then q[4][64] as Q4_0
 // Padding rows and columns dequantise to exactly zero.

@@ -1,13 +1,13 @@
 #pragma once
-// What a tensor operation works on: non-owning windows. Nothing here allocates or checks files; makers of
-// views have checked that every address they describe lies inside a live region.
+// What a tensor operation works on: non-owning windows. Nothing here allocates or checks files;
+// makers of views have checked that every address they describe lies inside a live region.
+
+#include "pxvm/base/bytes.hpp"
+#include "pxvm/tensor/dtype.hpp"
 
 #include <array>
 #include <cstdint>
 #include <vector>
-
-#include "pxvm/base/bytes.hpp"
-#include "pxvm/tensor/dtype.hpp"
 
 namespace pxos::tensor {
 
@@ -27,9 +27,10 @@ using MatF16 = Matrix<std::uint16_t>;
 using ConstMatF16 = Matrix<const std::uint16_t>;
 
 /// Where consecutive units of a packed tensor lie: unit n of the segment at
-///   base + ((first_slot + n) / units_per_line) * line_stride + ((first_slot + n) % units_per_line) * unit_bytes.
-/// For a sheet mapped in place line_stride is the sheet's scanline stride; for units in plain memory
-/// units_per_line is the number of units (one endless line).
+///   base + ((first_slot + n) / units_per_line) * line_stride + ((first_slot + n) % units_per_line)
+///   * unit_bytes.
+/// For a sheet mapped in place line_stride is the sheet's scanline stride; for units in plain
+/// memory units_per_line is the number of units (one endless line).
 struct UnitSegment {
   const std::uint8_t* base = nullptr;
   std::uint64_t line_stride = 0;
@@ -38,9 +39,9 @@ struct UnitSegment {
   std::uint64_t row_groups = 0;  ///< whole row groups in this segment
 };
 
-/// A weight matrix W[rows, cols] as units of 16 rows x unit_cols columns (dtypes.def). Row group g (rows
-/// 16 g .. 16 g + 15) is `units_per_group` consecutive units, k ascending; segments hold whole groups in
-/// order. Rows are padded to 16 and columns to unit_cols with zeros.
+/// A weight matrix W[rows, cols] as units of 16 rows x unit_cols columns (dtypes.def). Row group g
+/// (rows 16 g .. 16 g + 15) is `units_per_group` consecutive units, k ascending; segments hold
+/// whole groups in order. Rows are padded to 16 and columns to unit_cols with zeros.
 struct PackedTensor {
   DType dtype = DType::kF32;
   std::int64_t rows = 0;

@@ -1,15 +1,107 @@
 #pragma once
 // The function table of one instruction set. POD only: the kernel translation units include this header and
 // intrinsics, nothing else, so that no inline function compiled with their flags can be linked into baseline code.
-// Filled in by scalar.cpp, avx2.cpp and avx512.cpp; chosen at run time by select_kernels().
+// Filled in by scalar.cpp, avx2.cpp and avx512.cpp; chosen at run time by select_kernels(). Every set gives the
+// same bits for every entry (NaN payloads apart); the arithmetic is documented in ops.hpp.
+// Nothing here allocates, checks or keeps a pointer. Callers are matmul.cpp, attention.cpp, rows.cpp, rope.cpp.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace pxos::tensor {
 
+/// Consecutive packed units in memory.
+struct KernelRun {
+  const std::uint8_t* units;
+  std::uint64_t count;
+};
+
+/// Bytes of one token's part of one 32-column block of an activation panel. A panel of w tokens is, for each
+/// block in ascending k: w x int8[32], w x f32 scale, w x int32 -128 * sum(q), w x f32 sum(q).
+inline constexpr std::size_t kPanelTokenBytes = 32 + 4 + 4 + 4;
+/// Widest panel of any set.
+inline constexpr std::uint32_t kMaxPanelTokens = 8;
+
+/// y[t, 16 g + r] for all tokens and a few consecutive row groups.
+struct MatmulChunk {
+  std::uint32_t dtype;         ///< DType code
+  std::uint32_t rows;          ///< rows to store: the last group may be cut
+  std::uint64_t cols;          ///< K
+  std::uint32_t blocks;        ///< units per group
+  std::uint32_t run_count;
+  const KernelRun* runs;       ///< together ceil(rows / 16) * blocks units
+  const std::uint8_t* panels;  ///< int8 panels for block dtypes, else f32 [k][w] panels
+  std::uint32_t tokens;        ///< T
+  std::uint32_t panel_tokens;  ///< width of every panel but the last
+  std::int64_t y_stride;
+  float* y;                    ///< element (t, first row)
+  float affine_min, affine_max;
+  std::uint8_t* scratch;       ///< 64-byte aligned, matmul_scratch_bytes(), one per thread
+};
+
+/// One query head at one position against one tile; lo and hi bound the visible positions of the tile.
+struct AttentionQuery {
+  const float* q;   ///< [head_dim]
+  float* partial;   ///< m, l, 14 unused, o[head_dim rounded up to 16]; 64-byte aligned
+  std::uint32_t lo, hi;
+};
+
+struct AttentionShape {
+  std::uint32_t head_dim;
+  float scale;
+  float softcap;
+};
+
+/// A tile widened to f32: k transposed [head_dim][64], v [64][head_dim rounded up to 16].
+struct AttentionTile {
+  float* k;
+  float* v;
+};
+
+inline constexpr std::uint32_t kAttentionTile = 64;
+inline constexpr std::uint32_t kPartialHead = 16;
+
+struct RopeRow {
+  const float* table;  ///< (cos, sin) pairs of this position
+  std::uint32_t heads, head_dim, dims;
+  std::uint32_t halves;  ///< 0: pairs (2 i, 2 i + 1); 1: pairs (i, i + dims / 2)
+};
+
 struct KernelTable {
   const char* name;  ///< "scalar", "avx2", "avx512"
+  std::uint32_t prefill_tokens;  ///< panel width for many tokens, <= kMaxPanelTokens
+  std::uint32_t prefill_groups;  ///< row groups per chunk that suit this set with many tokens
+
+  /// One panel of `width` rows of x (stride in elements), `blocks` blocks of 32.
+  void (*quantize_panel)(const float* x, std::int64_t stride, std::uint32_t width,
+                         std::uint32_t blocks, std::uint8_t* panel);
+  void (*matmul)(const MatmulChunk& chunk);
+  std::size_t (*matmul_scratch_bytes)();
+
+  /// `rows` <= 64 positions; rows of k and v are `stride` elements apart.
+  void (*attention_widen)(const std::uint16_t* k, std::int64_t k_stride, const std::uint16_t* v,
+                          std::int64_t v_stride, std::uint32_t rows, std::uint32_t head_dim,
+                          AttentionTile tile);
+  void (*attention_tile)(const AttentionShape& shape, AttentionTile tile,
+                         const AttentionQuery* queries, std::uint32_t count);
+  /// sum (same form as a partial) absorbs the next tile's partial.
+  void (*attention_merge)(float* sum, const float* partial, std::uint32_t head_dim);
+  void (*attention_finish)(const float* sum, std::uint32_t head_dim, float* out);
+
+  void (*rmsnorm)(const float* x, const float* w, float eps, std::size_t n, float* out);
+  void (*softmax)(const float* x, std::size_t n, float* out);
+  void (*rope)(const RopeRow& row, float* x);
+  void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
+  void (*mean)(const float* x, std::int64_t stride, std::size_t rows, std::size_t n, float* out);
+
+  /// Element by element.
+  void (*add)(const float* a, const float* b, std::size_t n, float* out);
+  void (*mul)(const float* a, const float* b, std::size_t n, float* out);
+  void (*scale)(const float* a, float factor, std::size_t n, float* out);
+  void (*relu)(const float* a, std::size_t n, float* out);
+  void (*silu_mul)(const float* gate, const float* up, std::size_t n, float* out);
+  void (*exp)(const float* a, std::size_t n, float* out);   ///< for tests
+  void (*tanh)(const float* a, std::size_t n, float* out);  ///< for tests
 };
 
 }  // namespace pxos::tensor
