@@ -1,0 +1,265 @@
+#include "hypervisor/hypervisor.hpp"
+
+#include "hypervisor/generate.hpp"
+#include "hypervisor/log.hpp"
+#include "hypervisor/mount.hpp"
+#include "hypervisor/trust.hpp"
+#include "pxvm/tensor/kernels/select.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace pxos::hypervisor {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::uint64_t default_memory_cap() {
+  const auto pages = static_cast<std::uint64_t>(std::max(sysconf(_SC_PHYS_PAGES), 1L));
+  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 4 * 3;
+}
+
+}  // namespace
+
+std::string_view to_string(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContextFull:
+      return "context full";
+    case FinishReason::kInterrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+struct Hypervisor::Impl {
+  explicit Impl(HypervisorOptions given)
+      : options(std::move(given)),
+        pool(options.threads != 0 ? options.threads : usable_processors()),
+        trust(options.home.empty() ? options.home : options.home / "trust.txt"),
+        log(options.home.empty() ? options.home : options.home / "log.jsonl") {}
+
+  struct Slot {
+    std::shared_ptr<Mount> mount;
+    double mount_seconds = 0;
+  };
+
+  Result<std::shared_ptr<Mount>> find(const std::string& name) const {
+    const std::shared_lock lock(table_mutex);
+    const auto it = mounts.find(name);
+    if (it == mounts.end()) return fail(Errc::kNotFound, "nothing is mounted as '{}'", name);
+    return it->second.mount;
+  }
+
+  std::string free_name(std::string wanted) const {
+    const std::shared_lock lock(table_mutex);
+    if (!mounts.contains(wanted)) return wanted;
+    for (int n = 2;; ++n) {
+      std::string numbered = fmt::format("{}-{}", wanted, n);
+      if (!mounts.contains(numbered)) return numbered;
+    }
+  }
+
+  Result<void> check_contents(const Mount& mount) {
+    if (trust.knows(mount.cartridge())) return {};
+    PX_CHECK(verify_contents(mount.cartridge(), mount.weights()));
+    trust.record(mount.cartridge());
+    return {};
+  }
+
+  Result<MountInfo> mount(cartridges::Cartridge cartridge, const MountOptions& wanted);
+  MountInfo describe(const Slot& slot) const;
+  void note(std::string what, const Mount& mount, std::string result, double seconds) {
+    log.append({0, std::move(what), mount.name(), to_hex(mount.cartridge().manifest_digest()),
+                std::move(result), seconds});
+  }
+
+  HypervisorOptions options;
+  const tensor::KernelTable* kernels = nullptr;
+  ThreadPool pool;
+  std::atomic<bool> stop{false};
+  TrustStore trust;
+  ExecutionLog log;
+  infinite_map::Map map;
+  std::map<std::string, Slot> mounts;
+  mutable std::shared_mutex table_mutex;  ///< guards `mounts`
+  std::mutex run_mutex;                   ///< one guest at a time
+};
+
+Result<MountInfo> Hypervisor::Impl::mount(cartridges::Cartridge cartridge,
+                                          const MountOptions& wanted) {
+  const auto start = Clock::now();
+  const std::string name = free_name(wanted.name.empty() ? cartridge.manifest().name : wanted.name);
+  const MountContext context{kernels, &pool, &stop, &options.ports};
+  const std::uint64_t cap = wanted.memory_bytes != 0 ? wanted.memory_bytes : default_memory_cap();
+  PX_TRY(std::unique_ptr<Mount> made,
+         Mount::create(name, std::move(cartridge), context,
+                       {wanted.context, wanted.batch, wanted.fuel, cap}));
+  PX_CHECK(check_contents(*made));
+  PX_TRY(std::vector<infinite_map::RegionSpec> regions, made->map_regions());
+  PX_CHECK(map.place_all(std::move(regions)));
+  Slot slot{std::move(made), seconds_since(start)};
+  const std::unique_lock lock(table_mutex);
+  const MountInfo info = describe(slot);
+  note("mount", *slot.mount, "ok", slot.mount_seconds);
+  mounts[name] = std::move(slot);
+  return info;
+}
+
+MountInfo Hypervisor::Impl::describe(const Slot& slot) const {
+  const Mount& mount = *slot.mount;
+  const cartridges::Manifest& manifest = mount.cartridge().manifest();
+  const vm::LinkedProgram& linked = mount.machine().linked();
+  MountInfo info;
+  info.name = mount.name();
+  info.path = mount.cartridge().path();
+  info.title = manifest.title;
+  info.architecture = manifest.architecture;
+  info.program = linked.program().name;
+  info.parameters = manifest.parameter_count;
+  info.weight_bytes = mount.weights().canonical_bytes();
+  info.arena_bytes = linked.activation_bytes;
+  info.kv_bytes = linked.region_bytes;
+  info.context = mount.context_length();
+  info.position = mount.position();
+  info.has_model = mount.has_model();
+  info.has_chat = mount.chat_template() != nullptr;
+  info.fast_path = mount.weights().slow_note().empty();
+  info.notes = mount.notes;
+  info.mount_seconds = slot.mount_seconds;
+  return info;
+}
+
+Hypervisor::Hypervisor() = default;
+
+Hypervisor::~Hypervisor() {
+  interrupt();
+  const std::scoped_lock lock(impl_->run_mutex);
+}
+
+Result<std::unique_ptr<Hypervisor>> Hypervisor::create(HypervisorOptions options) {
+  const std::string wanted = options.kernels;
+  auto kernels =
+      wanted.empty() ? tensor::select_kernels_from_environment() : tensor::select_kernels(wanted);
+  if (!kernels) return tl::unexpected<Error>(std::move(kernels).error());
+  std::unique_ptr<Hypervisor> hypervisor(new Hypervisor());
+  hypervisor->impl_ = std::make_unique<Impl>(std::move(options));
+  hypervisor->impl_->kernels = *kernels;
+  return hypervisor;
+}
+
+Result<MountInfo> Hypervisor::mount(const std::filesystem::path& path,
+                                    const MountOptions& options) {
+  PX_TRY(cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
+  auto info = impl_->mount(std::move(cartridge), options);
+  if (!info) return in_context(path.string(), std::move(info).error());
+  return info;
+}
+
+Result<MountInfo> Hypervisor::mount_bytes(Bytes bytes, const std::string& name,
+                                          const MountOptions& options) {
+  PX_TRY(cartridges::Cartridge cartridge, cartridges::Cartridge::from_bytes(bytes, name));
+  return impl_->mount(std::move(cartridge), options);
+}
+
+Result<void> Hypervisor::unmount(const std::string& name) {
+  PX_TRY(const std::shared_ptr<Mount> mount, impl_->find(name));
+  const std::scoped_lock run_lock(impl_->run_mutex);  // waits for work in flight
+  impl_->map.remove_model(name);
+  impl_->note("unmount", *mount, "ok", 0);
+  const std::unique_lock lock(impl_->table_mutex);
+  impl_->mounts.erase(name);
+  return {};
+}
+
+std::vector<MountInfo> Hypervisor::mounts() const {
+  const std::shared_lock lock(impl_->table_mutex);
+  std::vector<MountInfo> out;
+  for (const auto& [name, slot] : impl_->mounts) out.push_back(impl_->describe(slot));
+  return out;
+}
+
+Result<MountInfo> Hypervisor::info(const std::string& name) const {
+  const std::shared_lock lock(impl_->table_mutex);
+  const auto it = impl_->mounts.find(name);
+  if (it == impl_->mounts.end()) return fail(Errc::kNotFound, "nothing is mounted as '{}'", name);
+  return impl_->describe(it->second);
+}
+
+Result<AskReport> Hypervisor::ask(const std::string& name, std::string_view prompt,
+                                  const AskOptions& options) {
+  Result<AskReport> report;
+  PX_CHECK(with_mount(name, [&](Mount& mount) -> Result<void> {
+    const auto start = Clock::now();
+    report = generate(mount, prompt, options, impl_->stop);
+    const std::string result =
+        report ? fmt::format("{} tokens, {}", report->tokens.size(), to_string(report->finish))
+               : report.error().message;
+    impl_->note(report ? "ask" : "trap", mount, result, seconds_since(start));
+    return {};
+  }));
+  return report;
+}
+
+Result<void> Hypervisor::run_program(const std::string& name, std::string_view entry) {
+  return with_mount(name, [&](Mount& mount) -> Result<void> {
+    const auto start = Clock::now();
+    auto result = mount.run(entry);
+    impl_->note(result ? "run" : "trap", mount, result ? "ok" : result.error().message,
+                seconds_since(start));
+    return result;
+  });
+}
+
+Result<void> Hypervisor::with_mount(const std::string& name,
+                                    const std::function<Result<void>(Mount&)>& use) {
+  const std::scoped_lock lock(impl_->run_mutex);
+  PX_TRY(const std::shared_ptr<Mount> mount, impl_->find(name));
+  impl_->stop.store(false);
+  PX_CHECK(use(*mount));
+  if (mount->cartridge().poisoned()) {
+    return fail(Errc::kIo, "{} shrank while it was mounted: unmount it", mount->cartridge().path());
+  }
+  return {};
+}
+
+void Hypervisor::interrupt() {
+  impl_->stop.store(true);
+}
+
+pixelfs::Image Hypervisor::render_map(const infinite_map::Viewport& viewport, std::uint32_t width,
+                                      std::uint32_t height) const {
+  const std::shared_lock lock(impl_->table_mutex);
+  std::vector<std::unique_lock<std::mutex>> paused;
+  for (const auto& [name, slot] : impl_->mounts) paused.push_back(slot.mount->pause());
+  auto image = impl_->map.render(viewport, width, height);
+  return image ? *std::move(image) : pixelfs::Image{};
+}
+
+infinite_map::Rect Hypervisor::map_bounds() const {
+  return impl_->map.bounds();
+}
+std::vector<LogEntry> Hypervisor::log() const {
+  return impl_->log.entries();
+}
+std::string Hypervisor::kernels() const {
+  return impl_->kernels->name;
+}
+std::size_t Hypervisor::threads() const {
+  return impl_->pool.threads();
+}
+
+}  // namespace pxos::hypervisor
