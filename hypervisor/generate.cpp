@@ -175,7 +175,7 @@ class Generation {
 text::SamplerOptions default_sampling(const cartridges::Manifest& manifest) {
   text::SamplerOptions options;
   options.temperature = static_cast<float>(manifest.sampling.temperature);
-  options.top_k = static_cast<std::int32_t>(manifest.sampling.top_k);
+  options.top_k = static_cast<std::uint32_t>(manifest.sampling.top_k);
   options.top_p = static_cast<float>(manifest.sampling.top_p);
   options.min_p = static_cast<float>(manifest.sampling.min_p);
   options.repeat_penalty = static_cast<float>(manifest.sampling.repeat_penalty);

@@ -38,7 +38,7 @@ Result<void> Mount::map_sheets() {
 }
 
 std::optional<vm::WeightTensor> Mount::find_weight(const std::string& tensor_name) const {
-  const pixelfs::WeightTensor* found = weights_.find(tensor_name);
+  const pixelfs::WeightTensor* found = weights_->find(tensor_name);
   if (found == nullptr) return std::nullopt;
   vm::WeightTensor weight;
   weight.name = tensor_name;
@@ -100,7 +100,7 @@ Result<void> Mount::load_text() {
   const auto entries = cartridge_.of_kind(EntryKind::kTokenizer);
   if (!entries.empty()) {
     PX_TRY(text::Vocabulary vocabulary,
-           text::Vocabulary::parse(cartridge_.bytes(*entries.front())));
+           text::parse_vocabulary(cartridge_.bytes(*entries.front())));
     PX_TRY(tokenizer_, text::Tokenizer::create(std::move(vocabulary)));
   }
   if (!cartridge_.manifest().chat_template.empty()) {

@@ -48,7 +48,7 @@ class Mount {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const cartridges::Cartridge& cartridge() const { return cartridge_; }
-  [[nodiscard]] const pixelfs::WeightSet& weights() const { return weights_; }
+  [[nodiscard]] const pixelfs::WeightSet& weights() const { return *weights_; }
   [[nodiscard]] const text::Tokenizer* tokenizer() const {
     return tokenizer_ ? &*tokenizer_ : nullptr;
   }
@@ -100,7 +100,7 @@ class Mount {
   std::string name_;
   cartridges::Cartridge cartridge_;
   pixelfs::Image program_picture_;
-  pixelfs::WeightSet weights_;
+  std::optional<pixelfs::WeightSet> weights_;
   std::unique_ptr<GuestHost> host_;
   std::optional<vm::Session> session_;
   std::optional<vm::Machine> machine_;

@@ -74,7 +74,7 @@ Result<std::vector<RegionSpec>> Mount::map_regions() {
   const auto& integers = cartridge_.manifest().integers;
   const auto head = integers.find("head_dim");
   const std::int64_t head_dim = head != integers.end() ? head->second : 0;
-  for (const pixelfs::WeightTensor& weight : weights_.tensors()) {
+  for (const pixelfs::WeightTensor& weight : weights_->tensors()) {
     if (weight.meta.layout != pixelfs::SheetLayout::kLinear)
       specs.push_back(weight_region(name_, weight, head_dim));
   }
