@@ -1,0 +1,77 @@
+#include "pxvm/vm/link.hpp"
+
+#include "guest.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace pxos {
+namespace {
+
+constexpr const char* kProgram = R"(
+.program layer
+.param n
+.param m = 2
+.param eps : f32 = 1e-5
+.dim T = 1..64
+.import w[2] : weight[m, n] = "first.{}", "second.{}"
+.region kv[2] : f16[8, n]
+.temp h : f32[T, m]
+.entry main(x: f32[T, n], i: i64)
+    matmul h, w[i], x
+    halt
+)";
+
+std::string link_error(test::Guest& guest) {
+  const auto linked = guest.link(kProgram);
+  return linked ? "" : linked.error().message;
+}
+
+TEST_CASE("a missing parameter is named", "[vm][link]") {
+  test::Guest guest;
+  CHECK(link_error(guest).find("needs parameter 'n'") != std::string::npos);
+}
+
+TEST_CASE("a missing tensor names everything that was tried", "[vm][link]") {
+  test::Guest guest;
+  guest.integers = {{"n", 4}};
+  CHECK(link_error(guest).find("no tensor 'first.0', 'second.0'") != std::string::npos);
+}
+
+TEST_CASE("a tensor of another shape names declared and found", "[vm][link]") {
+  test::Guest guest;
+  guest.integers = {{"n", 4}};
+  guest.add_matrix("first.0", 2, 4, std::vector<float>(8));
+  guest.add_matrix("second.1", 2, 3, std::vector<float>(6));
+  const std::string error = link_error(guest);
+  CHECK(error.find("'second.1' is [2, 3], the program declares [2, 4]") != std::string::npos);
+}
+
+TEST_CASE("arenas over the cap are refused with need and have", "[vm][link]") {
+  test::Guest guest;
+  guest.integers = {{"n", 1 << 20}};
+  guest.memory_cap = 1 << 20;
+  guest.add_matrix("first.0", 2, 1 << 20, std::vector<float>(2U << 20U));
+  guest.add_matrix("first.1", 2, 1 << 20, std::vector<float>(2U << 20U));
+  CHECK(link_error(guest).find("MiB are allowed") != std::string::npos);
+}
+
+TEST_CASE("linking lays out arenas and fills parameters", "[vm][link]") {
+  test::Guest guest;
+  guest.integers = {{"n", 4}, {"m", 3}};
+  guest.add_matrix("first.0", 3, 4, std::vector<float>(12));
+  guest.add_matrix("second.1", 3, 4, std::vector<float>(12));
+  const auto linked = guest.link(kProgram);
+  INFO((linked ? "" : linked.error().message));
+  REQUIRE(linked);
+  CHECK((*linked)->region_bytes == 2 * 64);                       // 8 x 4 x 2 bytes, twice
+  CHECK((*linked)->activation_bytes == 64 * 3 * 4 + 64 * 4 * 4);  // h and x at T = 64
+}
+
+TEST_CASE("extents that overflow are an error", "[vm][link]") {
+  test::Guest guest;
+  guest.integers = {{"n", std::int64_t{1} << 62}};
+  CHECK_FALSE(link_error(guest).empty());
+}
+
+}  // namespace
+}  // namespace pxos
