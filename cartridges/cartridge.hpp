@@ -33,6 +33,9 @@ class Cartridge {
   /// The entry's bytes in place, not checked against its digest.
   [[nodiscard]] Bytes bytes(const ManifestEntry& entry) const;
 
+  /// The label picture: the file up to the end of its IEND.
+  [[nodiscard]] Bytes label() const { return bytes_.first(label_size_); }
+
   /// Checks every entry's XXH3-128 and BLAKE3, and the label's digest strip.
   Result<void> verify() const;
 
@@ -41,6 +44,7 @@ class Cartridge {
   std::shared_ptr<const MappedFile> file_;
   Bytes bytes_;
   std::string path_;
+  std::uint64_t label_size_ = 0;
   Manifest manifest_;
   Xxh128 manifest_digest_;
 };

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pxos::cartridges {
@@ -84,9 +85,23 @@ struct Manifest {
   std::map<std::string, std::string> unknown;
 };
 
-/// Errors: kInvalid (what and where in the JSON), kUnsupported for a newer major version (names
-/// both numbers).
-Result<Manifest> parse_manifest(Bytes json);
+/// kPacked: the manifest inside a cartridge; every entry has its place and digests.
+/// kDraft: one an author wrote for packing; entries need only name and kind, or are absent.
+enum class ManifestForm : std::uint8_t { kPacked, kDraft };
+
+/// Errors: kInvalid (what and where in the JSON; a key twice, nesting above 16, not UTF-8), kLimit
+/// above 16 MiB, kUnsupported for a newer major version (names both numbers).
+Result<Manifest> parse_manifest(Bytes json, ManifestForm form = ManifestForm::kPacked);
+/// Canonical: keys sorted, no spaces, numbers in their shortest form; equal manifests give equal
+/// text. Requires: every real is finite. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string manifest_json(const Manifest& manifest);
+
+[[nodiscard]] std::string_view kind_text(EntryKind kind);  ///< "other" for kOther
+[[nodiscard]] EntryKind entry_kind(std::string_view text);
+
+/// Errors: kInvalid unless name is 1 to 128 of [a-z0-9._-].
+Result<void> check_cartridge_name(std::string_view name);
+/// Any text as a cartridge name: lower case, other characters become '-'; "model" for nothing.
+[[nodiscard]] std::string make_cartridge_name(std::string_view text);
 
 }  // namespace pxos::cartridges

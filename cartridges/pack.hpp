@@ -14,6 +14,7 @@ struct EntrySource {
   EntryKind kind = EntryKind::kOther;
   std::string kind_text;  ///< only for kOther
   std::function<Result<void>(const std::function<Result<void>(Bytes)>& sink)> write;
+  std::uint64_t size_bytes = 0;  ///< when known: places the windows of the label's thumbnails
 };
 
 /// Convenience for content that is already in memory (copied).

@@ -44,8 +44,4 @@ class CartridgeWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A plain relative name: '/'-separated parts of [A-Za-z0-9._-], none of them "." or "..", at most
-/// 255 bytes. Errors: kInvalid says what is wrong with it.
-Result<void> check_entry_name(std::string_view name);
-
 }  // namespace pxos::cartridges
