@@ -1,0 +1,69 @@
+#include "pixelfs/png.hpp"
+#include "pixelfs/sheet.hpp"
+#include "tests/pixelfs/sheet_fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace pxos;
+using pixelfs::SheetLayout;
+using tensor::DType;
+
+TEST_CASE("a geometry sweep: what is written opens in place, verifies and decodes as a plain PNG",
+          "[pixelfs]") {
+  const auto tensors = test::mixed_tensors();
+  std::size_t sheets = 0;
+  for (const std::uint32_t line_bytes : {544U, 1000U, 2048U, 3000U, 4097U, 9999U, 20000U, 48000U}) {
+    for (const std::uint32_t lines : {20U, 33U, 16000U}) {
+      const auto opened = test::write_and_open(tensors, {line_bytes, lines});
+      INFO("line " << line_bytes << ", scanlines " << lines);
+      REQUIRE(opened.set);
+      REQUIRE(opened.set->verify());
+      REQUIRE(opened.set->slow_note().empty());
+      for (const auto& t : tensors)
+        REQUIRE(test::canonical_of(*opened.set, t.input.name) == *t.bytes);
+      for (const auto& sheet : opened.set->sheets()) REQUIRE(sheet.in_place());
+      sheets += opened.files.size();
+    }
+  }
+  REQUIRE(sheets > 150);
+}
+
+TEST_CASE("the same tensors give the same bytes", "[pixelfs]") {
+  const auto a = test::write_all(test::mixed_tensors());
+  const auto b = test::write_all(test::mixed_tensors());
+  REQUIRE(a.size() == 8);
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) REQUIRE(a[i].bytes == b[i].bytes);
+}
+
+TEST_CASE("errors of a source and of the sink come through; progress can stop", "[pixelfs]") {
+  auto tensors = test::mixed_tensors();
+  pixelfs::MemorySheetSink sink;
+  std::uint64_t last = 0;
+  std::uint64_t total = 0;
+  REQUIRE(pixelfs::write_sheets(test::inputs_of(tensors), sink,
+                                [&](std::uint64_t done, std::uint64_t all) {
+                                  REQUIRE(done >= last);
+                                  last = done;
+                                  total = all;
+                                  return true;
+                                }));
+  REQUIRE(last == total);
+  const auto stopped =
+      pixelfs::write_sheets(test::inputs_of(tensors), sink, [](auto, auto) { return false; });
+  REQUIRE(stopped.error().code == Errc::kInterrupted);
+  tensors[3].input.read_canonical = [](std::uint64_t, MutBytes) -> Result<void> {
+    return fail(Errc::kIo, "disk gone");
+  };
+  REQUIRE(pixelfs::write_sheets(test::inputs_of(tensors), sink).error().message == "disk gone");
+}
+
+TEST_CASE("a transposed tensor larger than one panel is written right", "[pixelfs]") {
+  // 70 000 rows x 16 columns x 4 bytes x 16 > 64 MiB / 16: several panels of one group each.
+  const auto t =
+      test::make_tensor("t", DType::kF32, SheetLayout::kPacked16Transposed, {300000, 40});
+  const auto opened = test::write_and_open({t});
+  REQUIRE(opened.set);
+  REQUIRE(opened.set->verify());
+  REQUIRE(test::canonical_of(*opened.set, "t") == *t.bytes);
+}
