@@ -26,6 +26,8 @@ target_compile_options(pxos_build_flags INTERFACE
 target_include_directories(pxos_build_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 # g++ 12 reports `"literal" + std::string` as an overlapping copy (GCC bug 105329): no finding of ours.
 target_compile_options(pxos_build_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+# clang counts PX_ASSERT(!"reason") among the conversions.
+target_compile_options(pxos_build_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-string-conversion>)
 if(PXOS_WERROR)
   target_compile_options(pxos_build_flags INTERFACE -Werror)
 endif()

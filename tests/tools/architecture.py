@@ -61,7 +61,7 @@ def check_layers(root):
             elif folder in layers[other]:
                 yield f"docs/layers.txt: {folder} and {other} include each other"
     include = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)')
-    for path in sources(root, top_folders(layers), {".cpp", ".hpp", ".def", ".inc"}):
+    for path in sources(root, top_folders(layers), {".cpp", ".hpp", ".def", ".inl"}):
         name = path.relative_to(root).as_posix()
         home = layer_of(name, layers)
         if home is None:

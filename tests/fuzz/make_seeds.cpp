@@ -1,0 +1,134 @@
+// make_seeds FOLDER: writes the fuzz seeds of our own formats (sheet, program, cartridge,
+// tokenizer) with our own writers. Run by hand when a format changes; the results are committed.
+// Other seeds: make_text_seeds.py.
+
+#include "assembler/assembler.hpp"
+#include "cartridges/pack.hpp"
+#include "pixelfs/sheet.hpp"
+#include "pxvm/base/file.hpp"
+#include "pxvm/isa/image.hpp"
+#include "pxvm/text/vocabulary.hpp"
+
+#include <cstdio>
+#include <filesystem>
+
+namespace {
+
+namespace fs = std::filesystem;
+using pxos::Bytes;
+using pxos::ByteVector;
+using pxos::MutBytes;
+using pxos::Result;
+
+Result<void> write_seed(const fs::path& folder, const std::string& name, Bytes content) {
+  fs::create_directories(folder);
+  std::printf("%s/%s: %zu bytes\n", folder.filename().c_str(), name.c_str(), content.size());
+  return pxos::write_file_atomic(folder / name, content);
+}
+
+pxos::pixelfs::TensorInput tensor(std::string name, pxos::tensor::DType dtype,
+                                  std::vector<std::int64_t> shape,
+                                  pxos::pixelfs::SheetLayout layout) {
+  pxos::pixelfs::TensorInput input;
+  input.name = std::move(name);
+  input.dtype = dtype;
+  input.shape = std::move(shape);
+  input.layout = layout;
+  input.read_canonical = [](std::uint64_t offset, MutBytes out) -> Result<void> {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(offset++ % 61);
+    return {};
+  };
+  return input;
+}
+
+/// Sheets of three dtypes, one of them with a tensor that spans sheets, with lines as short as they
+/// can be.
+Result<pxos::pixelfs::MemorySheetSink> small_sheets() {
+  using pxos::pixelfs::SheetLayout;
+  using pxos::tensor::DType;
+  const std::vector<pxos::pixelfs::TensorInput> tensors = {
+      tensor("norm", DType::kF32, {5}, SheetLayout::kLinear),
+      tensor("w.q8", DType::kQ8_0, {3, 32}, SheetLayout::kPacked16),
+      tensor("w.u8", DType::kU8Affine, {3, 4}, SheetLayout::kPacked16Transposed)};
+  const pxos::pixelfs::SheetOptions options{.line_bytes = 64, .max_scanlines = 16};
+  pxos::pixelfs::MemorySheetSink sink;
+  PX_CHECK(pxos::pixelfs::write_sheets(tensors, sink, {}, options));
+  return sink;
+}
+
+Result<ByteVector> small_program() {
+  pxos::assembler::AssembleOptions options;
+  options.source.path = "seed.pxasm";
+  options.source.text =
+      ".program seed\n.param dim\n.dim T = 1..4\n.import w : weight[dim, dim] = \"w\"\n"
+      ".entry forward(x: f32[T, dim]) -> y: f32[T, dim]\n    .reg i\n    i64.const i, 0\n"
+      "again:\n    matmul y, w, x\n    i64.addi i, i, 1\n    br.lt i, 2, again\n    halt\n";
+  PX_TRY(const auto program, pxos::assembler::assemble_or_error(options));
+  PX_TRY(const auto image, pxos::isa::encode_program(program.program()));
+  return pxos::pixelfs::encode_png({image.width, image.height, 3, image.rgb});
+}
+
+Result<ByteVector> small_vocabulary(pxos::text::Vocabulary::Model model) {
+  using pxos::text::TokenType;
+  pxos::text::Vocabulary vocabulary;
+  vocabulary.model = model;
+  vocabulary.tokens = {"<unk>", "<s>", "a", "b", "ab", "\u2581", "<0x41>"};
+  vocabulary.types = {TokenType::kUnknown, TokenType::kControl, TokenType::kNormal,
+                      TokenType::kNormal,  TokenType::kNormal,  TokenType::kNormal,
+                      TokenType::kByte};
+  vocabulary.bos = 1;
+  vocabulary.unk = 0;
+  if (model == pxos::text::Vocabulary::Model::kSpm) {
+    vocabulary.scores = {0, 0, -1, -2, -3, -1, 0};
+    vocabulary.add_bos = vocabulary.add_space_prefix = true;
+  } else {
+    vocabulary.pre = "smollm";
+    vocabulary.merges = {"a b"};
+  }
+  return pxos::text::serialize(vocabulary);
+}
+
+Result<void> write_cartridge(const fs::path& corpus, ByteVector sheet, ByteVector program) {
+  using pxos::cartridges::EntryKind;
+  pxos::cartridges::Manifest manifest;
+  manifest.name = "seed";
+  manifest.version = "1.0.0";
+  manifest.title = "Seed";
+  manifest.architecture = "seed";
+  manifest.integers = {{"dim", 4}};
+  std::vector<pxos::cartridges::EntrySource> entries;
+  entries.push_back(
+      pxos::cartridges::entry_from_bytes("u8.0.pxi", EntryKind::kSheet, std::move(sheet)));
+  entries.push_back(
+      pxos::cartridges::entry_from_bytes("seed.pxi", EntryKind::kProgram, std::move(program)));
+  fs::create_directories(corpus / "cartridge");
+  return pxos::cartridges::pack(corpus / "cartridge" / "small.pxa", manifest, std::move(entries));
+}
+
+Result<void> write_all(const fs::path& corpus) {
+  using Model = pxos::text::Vocabulary::Model;
+  PX_TRY(const auto sheets, small_sheets());
+  for (const auto& file : sheets.files)
+    PX_CHECK(write_seed(corpus / "sheet", file.name, file.bytes));
+  PX_TRY(const ByteVector program, small_program());
+  PX_CHECK(write_seed(corpus / "program", "loop.pxi", program));
+  PX_TRY(const auto image, pxos::pixelfs::decode_png(program));
+  PX_CHECK(write_seed(corpus / "program", "loop.pixels", image.pixels));
+  PX_TRY(const ByteVector spm, small_vocabulary(Model::kSpm));
+  PX_CHECK(write_seed(corpus / "tokenizer", "spm", spm));
+  PX_TRY(const ByteVector bpe, small_vocabulary(Model::kBpe));
+  PX_CHECK(write_seed(corpus / "tokenizer", "bpe", bpe));
+  return write_cartridge(corpus, sheets.files.front().bytes, program);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_seeds tests/fuzz/corpus\n");
+    return 2;
+  }
+  const auto written = write_all(argv[1]);
+  if (!written) std::fprintf(stderr, "make_seeds: %s\n", written.error().message.c_str());
+  return written ? 0 : 1;
+}

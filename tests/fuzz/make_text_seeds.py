@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Writes the fuzz seeds of formats that need none of our code: png, gguf, npz, manifest, meta.json, templates.
+
+usage: make_text_seeds.py CORPUS_FOLDER      (tests/fuzz/corpus; the results are committed)
+Every seed is valid and as small as it can be while it reaches the interesting code.
+"""
+import io
+import json
+import pathlib
+import struct
+import sys
+import zipfile
+import zlib
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, colour, rows, extra=b""):
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(rows))
+            + chunk(b"IEND", b""))
+
+
+def png_seeds():
+    yield "grey", png(3, 2, 0, b"\x00\x01\x02\x03" + b"\x02\x01\x01\x01")
+    yield "rgb_filters", png(2, 5, 2, b"".join(bytes([f]) + bytes(range(6)) for f in range(5)))
+    yield "rgba_chunk", png(1, 1, 6, b"\x00\x10\x20\x30\xff", chunk(b"pxLD", bytes(32)))
+    yield "trailing", png(1, 1, 2, b"\x00abc") + b"payload after IEND"
+    bomb = struct.pack(">IIBBBBB", 0x7fffffff, 0x7fffffff, 8, 6, 0, 0, 0)
+    yield "bomb", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bomb) + chunk(b"IDAT", zlib.compress(bytes(9)))
+    yield "zlib", zlib.compress(b"pixels pixels pixels pixels")
+    raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+    yield "deflate", raw.compress(b"pixels pixels pixels") + raw.flush()
+    yield "protocol_v1", png(3, 1, 2, b"\x00" + bytes([2, 0, 1, 72, 0, 0, 105, 0, 0]))
+
+
+def gguf_text(value):
+    raw = value.encode()
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def gguf_seeds():
+    kinds = {"u32": (4, "<I"), "i32": (5, "<i"), "f32": (6, "<f"), "bool": (7, "<?"), "u64": (10, "<Q")}
+
+    def pair(key, kind, value):
+        code, form = kinds[kind]
+        return gguf_text(key) + struct.pack("<I", code) + struct.pack(form, value)
+
+    def text(key, value):
+        return gguf_text(key) + struct.pack("<I", 8) + gguf_text(value)
+
+    def array(key, code, parts):
+        return gguf_text(key) + struct.pack("<IIQ", 9, code, len(parts)) + b"".join(parts)
+
+    pairs = [text("general.architecture", "llama"), pair("general.alignment", "u32", 32),
+             pair("llama.block_count", "u32", 1), pair("llama.rope.freq_base", "f32", 10000.0),
+             pair("tokenizer.ggml.add_bos_token", "bool", True), pair("x.i", "i32", -1), pair("x.q", "u64", 2**63),
+             array("tokenizer.ggml.tokens", 8, [gguf_text(t) for t in ("<unk>", "<s>", "a", "<0x41>")]),
+             array("tokenizer.ggml.scores", 6, [struct.pack("<f", -n) for n in range(4)]),
+             array("tokenizer.ggml.token_type", 5, [struct.pack("<i", t) for t in (2, 3, 1, 6)])]
+    tensors = [("token_embd.weight", (32, 2), 0, 0, 256), ("output_norm.weight", (32,), 0, 256, 128),
+               ("blk.0.attn_q.weight", (32, 1), 8, 384, 34), ("blk.0.ffn_up.weight", (32, 1), 3, 448, 20)]
+    for version in (3, 2):
+        head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(pairs)) + b"".join(pairs)
+        for name, shape, dtype, offset, _ in tensors:
+            head += gguf_text(name) + struct.pack("<I", len(shape))
+            head += b"".join(struct.pack("<Q", n) for n in shape) + struct.pack("<IQ", dtype, offset)
+        head += bytes(-len(head) % 32)
+        yield f"v{version}", head + bytes(480)
+    wrap = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + gguf_text("w") + struct.pack("<IQQIQ", 2, 2**32, 2**32, 0, 0)
+    yield "wrapping_shape", wrap + bytes(64)
+
+
+def npy(shape, values):
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}".encode()
+    head += b" " * (-(10 + len(head) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + struct.pack(f"<{len(values)}f", *values)
+
+
+def npz_seeds():
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive:
+            for member, content in (("b.npy", npy((3,), [1, 2, 3])), ("w.npy", npy((2, 2), [0, -1, 0.5, 9]))):
+                archive.writestr(zipfile.ZipInfo(member), content, method)
+        yield name, out.getvalue()
+
+
+def manifest_seeds():
+    digests = {"blake3": "00" * 32, "xxh3": "00" * 16}
+    full = {"format": {"major": 1, "minor": 0}, "name": "seed", "version": "1.0.0", "title": "Seed", "kind": "model",
+            "capabilities": ["console"], "architecture": "llama", "hyper": {"dim": 64, "rms_eps": 1e-5},
+            "entries": [{"name": "a.pxi", "kind": "sheet", "offset": 4096, "size": 10, **digests}], "unknown": [1]}
+    yield "full.json", json.dumps(full, sort_keys=True, separators=(",", ":")).encode()
+    yield "deep.json", b"[" * 600 + b"]" * 600
+
+
+def meta_seeds():
+    tensors = [{"name": "b", "shape": [3], "dtype": "float32", "w_min": -1.5, "w_max": 2.5, "offset": 0, "length": 3}]
+    meta = {"model_name": "pixellm_v0", "version": "0.0.1", "architecture": {"vocab_size": 1024, "d_model": 128},
+            "image_path": "m.pxi", "image_width": 1, "image_height": 1, "total_bytes": 3, "total_params": 3,
+            "quantization": "linear_uint8", "tensors": tensors}
+    yield "meta.json", json.dumps(meta).encode()
+    yield "row", bytes([2, 0, 1, 72, 0, 0, 105, 0, 0])
+
+
+def template_seeds():
+    yield "chatml", (b"{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>'"
+                     b" + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+    yield "mixed", (b"{{ bos_token }}{%- if messages[0].role == 'system' -%}{%- set s = messages[0]['content'] -%}"
+                    b"{%- set messages = messages[1:] -%}{%- else -%}{%- set s = '' -%}{%- endif -%}"
+                    b"{%- set ns = namespace(n=0) -%}{%- for m in messages -%}{%- if (m.role == 'user') != "
+                    b"(loop.index0 % 2 == 0) -%}{{ raise_exception('order') }}{%- endif -%}"
+                    b"{%- set ns.n = ns.n + 1 -%}{{ m.content.strip() if m.content is string else '' }}"
+                    b"{%- endfor -%}{{ eos_token | upper }}")
+
+
+SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "manifest": manifest_seeds,
+         "pixellm_meta": meta_seeds, "chat_template": template_seeds}
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    for folder, seeds in SEEDS.items():
+        target = pathlib.Path(arguments[0]) / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in seeds():
+            (target / name).write_bytes(content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
