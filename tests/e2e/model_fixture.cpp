@@ -10,18 +10,20 @@
 
 namespace pxos::test {
 
+Result<cartridges::ProgramSource> find_embedded_program(std::string_view architecture) {
+  const programs::EmbeddedProgram* program = programs::find(architecture);
+  if (program == nullptr) return fail(Errc::kNotFound, "no program for '{}'", architecture);
+  return cartridges::ProgramSource{std::string(program->name),
+                                   {program->png.begin(), program->png.end()},
+                                   std::string(program->source)};
+}
+
 void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path& output,
                  bool as_f32) {
   cartridges::ImportOptions options;
   options.output = output;
   if (as_f32) options.as_dtype = tensor::DType::kF32;
-  options.find_program = [](std::string_view architecture) -> Result<cartridges::ProgramSource> {
-    const programs::EmbeddedProgram* program = programs::find(architecture);
-    if (program == nullptr) return fail(Errc::kNotFound, "no program for '{}'", architecture);
-    return cartridges::ProgramSource{std::string(program->name),
-                                     {program->png.begin(), program->png.end()},
-                                     std::string(program->source)};
-  };
+  options.find_program = find_embedded_program;
   const auto report = cartridges::import_model(gguf, options);
   INFO((report ? "" : report.error().message));
   REQUIRE(report);

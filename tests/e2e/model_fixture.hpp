@@ -2,6 +2,7 @@
 // Real models for end-to-end tests: imports a conformance GGUF into a temporary cartridge and
 // mounts it.
 
+#include "cartridges/import/import.hpp"
 #include "hypervisor/hypervisor.hpp"
 #include "hypervisor/mount.hpp"
 #include "tests/support/conformance.hpp"
@@ -39,6 +40,9 @@ class Model {
   std::unique_ptr<hypervisor::Hypervisor> hypervisor_;
   std::string name_;
 };
+
+/// The embedded program for an architecture, as importers want it.
+Result<cartridges::ProgramSource> find_embedded_program(std::string_view architecture);
 
 /// Imports `gguf` to `output` with the embedded programs; fails the test on error.
 void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path& output,
