@@ -1,0 +1,113 @@
+#include "assembler/assembler.hpp"
+
+#include "assembler/check.hpp"
+#include "assembler/declare.hpp"
+#include "assembler/emitter.hpp"
+#include "assembler/preprocessor.hpp"
+
+#include <fmt/core.h>
+
+namespace pxos::assembler {
+namespace {
+
+/// Directives that are kept at one time; above all table limits together.
+constexpr std::size_t kMaxDirectives = std::size_t{1} << 18U;
+
+/// A register that the text names is never given out.
+void note_registers(Assembly& assembly, const Expr& expr) {
+  for (const Expr::Step& step : expr.steps) {
+    if (step.op != Expr::Op::kSymbol) continue;
+    const auto reg = as_register(step.name);
+    if (reg) (reg->tensor ? assembly.tensors_taken : assembly.scalars_taken).set(reg->number);
+  }
+}
+
+void collect(Assembly& assembly, std::uint32_t line) {
+  Statement statement = parse_line(line, assembly.map.line(line).text, assembly.reporter);
+  for (const Label& label : statement.labels) {
+    assembly.items.push_back(
+        {Item::Kind::kLabel, line, static_cast<std::uint32_t>(assembly.labels.size())});
+    assembly.labels.push_back(label);
+  }
+  for (const Name& name : statement.broken_names) assembly.names.add_broken(name);
+  if (const auto* text = std::get_if<InstructionText>(&statement.body)) {
+    for (const Operand& operand : text->operands) note_registers(assembly, operand.expr);
+    assembly.items.push_back({Item::Kind::kInstruction, line, 0});
+  }
+  if (auto* directive = std::get_if<Directive>(&statement.body)) {
+    if (const auto* word = std::get_if<WordText>(&directive->body)) {
+      for (const std::uint8_t reg :
+           {word->instruction.d, word->instruction.a, word->instruction.b, word->instruction.c}) {
+        assembly.scalars_taken.set(reg);
+        assembly.tensors_taken.set(reg);
+      }
+    }
+    assembly.items.push_back(
+        {Item::Kind::kDirective, line, static_cast<std::uint32_t>(assembly.directives.size())});
+    assembly.directives.push_back(std::move(*directive));
+  }
+}
+
+void parse(Assembly& assembly, const AssembleOptions& options) {
+  Preprocessor preprocessor(assembly.map, assembly.reporter, options.include);
+  for (const std::uint32_t line : preprocessor.run(options.source)) {
+    if (assembly.reporter.full()) return;
+    if (assembly.directives.size() >= kMaxDirectives) {
+      assembly.reporter.error({line, 0, 1}, fmt::format("more than {} directives", kMaxDirectives));
+      return;
+    }
+    collect(assembly, line);
+  }
+}
+
+/// A file without a name of its own is called after its path: "a/b/llama.pxasm" -> "llama".
+std::string stem(std::string_view path) {
+  path.remove_prefix(std::min(path.rfind('/') + 1, path.size()));
+  return std::string(path.substr(0, path.find('.')));
+}
+
+std::optional<isa::VerifiedProgram> build(Assembly& assembly, const AssembleOptions& options) {
+  assembly.program.name = stem(options.source.path);
+  parse(assembly, options);
+  if (assembly.reporter.full()) return std::nullopt;
+  declare_all(assembly);
+  Emitter(assembly).run();
+  if (!assembly.keep_debug) assembly.program.debug.lines.clear();
+  if (assembly.reporter.error_count() > 0) return std::nullopt;
+  auto verified = verify_program(assembly);
+  if (verified) warn_unused(assembly);
+  return verified;
+}
+
+}  // namespace
+
+AssembleResult assemble(const AssembleOptions& options) {
+  AssembleResult result;
+  if (options.source.text.size() > Caps::kSourceBytes) {
+    result.diagnostics.push_back({Severity::kError,
+                                  options.source.path,
+                                  0,
+                                  0,
+                                  0,
+                                  fmt::format("the source has {} bytes, at most {} are read",
+                                              options.source.text.size(), Caps::kSourceBytes),
+                                  {},
+                                  {}});
+    return result;
+  }
+  Assembly assembly(options.debug_info);
+  result.program = build(assembly, options);
+  result.diagnostics = assembly.reporter.take();
+  result.sources = assembly.map.take_files();
+  return result;
+}
+
+Result<isa::VerifiedProgram> assemble_or_error(const AssembleOptions& options) {
+  AssembleResult result = assemble(options);
+  if (result.program) return *std::move(result.program);
+  std::string text = render_all(result.diagnostics, result.sources);
+  while (text.ends_with('\n')) text.pop_back();
+  return fail(Errc::kInvalid, "{}", text);
+}
+
+}  // namespace pxos::assembler

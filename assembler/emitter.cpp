@@ -1,0 +1,294 @@
+#include "assembler/emitter.hpp"
+
+#include "assembler/suggest.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+namespace pxos::assembler {
+
+void Emitter::run() {
+  for (const Item& next : assembly_.items) {
+    if (reporter_.full() || program_.code.size() > isa::Limits::kCode) return;
+    item(next);
+  }
+  patch_labels();
+}
+
+void Emitter::item(const Item& item) {
+  switch (item.kind) {
+    case Item::Kind::kLabel:
+      label(assembly_.labels[item.index]);
+      break;
+    case Item::Kind::kInstruction:
+      instruction(item);
+      break;
+    case Item::Kind::kDirective: {
+      const Directive& text = assembly_.directives[item.index];
+      if (const auto* raw = std::get_if<WordText>(&text.body)) return word(item, *raw);
+      directive(text);
+      break;
+    }
+  }
+}
+
+std::string Emitter::label_key(const Label& label) const {
+  return label.local ? fmt::format("{}\n{}", scope_, label.name.text)
+                     : std::string(label.name.text);
+}
+
+/// A label is where paths meet: nothing is known about what array registers hold there.
+void Emitter::label(const Label& label) {
+  const LabelPlace place{static_cast<std::uint32_t>(program_.code.size()), label.name.span};
+  const auto [known, added] = labels_.emplace(label_key(label), place);
+  if (!added) {
+    Diagnostic& error = reporter_.error(
+        label.name.span,
+        fmt::format("label '{}{}' is defined twice", label.local ? "." : "", label.name.text));
+    reporter_.note(error, known->second.span, "the first definition is here");
+  }
+  if (!label.local) {
+    scope_ = std::string(label.name.text);
+    label_names_.push_back(label.name.text);
+  }
+  bound_.clear();
+  unreachable_ = false;
+}
+
+void Emitter::directive(const Directive& directive) {
+  if (const auto* text = std::get_if<EntryText>(&directive.body)) start_entry(*text);
+  if (const auto* text = std::get_if<RequireText>(&directive.body)) require(directive, *text);
+  if (const auto* text = std::get_if<AssertText>(&directive.body)) check_assert(*text);
+  if (const auto* text = std::get_if<RegText>(&directive.body)) name_registers(*text);
+  if (const auto* text = std::get_if<DebugFileText>(&directive.body)) {
+    debug_directives_ = true;
+    debug_line_ = {static_cast<std::uint16_t>(program_.debug.files.size()), 0};
+    program_.debug.files.push_back(text->path);
+  }
+  if (const auto* text = std::get_if<DebugLineText>(&directive.body)) {
+    debug_directives_ = true;
+    debug_line_ = {text->file.value_or(debug_line_.file), text->line};
+  }
+  if (std::holds_alternative<DebugOffText>(directive.body)) assembly_.keep_debug = false;
+}
+
+void Emitter::start_entry(const EntryText& text) {
+  if (entries_started_ >= program_.entries.size()) return;  // over the limit, reported
+  entry_ = entries_started_++;
+  isa::Entry& entry = program_.entries[*entry_];
+  local_scalars_.clear();
+  local_taken_.reset();
+  if (text.start) {
+    fixups_.push_back({0, label_key(*text.start), text.start->name, false, entry_});
+    return;
+  }
+  entry.start = static_cast<std::uint32_t>(program_.code.size());
+  label({text.name, false});
+}
+
+void Emitter::require(const Directive& directive, const RequireText& text) {
+  if (!entry_) {
+    reporter_.error(directive.head.span,
+                    "'.require' stands inside an entry: after its '.entry' line");
+    return;
+  }
+  resolver_.set_arguments(&assembly_.entry_scalars[*entry_]);
+  const auto lhs = resolver_.polynomial(text.lhs, Scope::kArguments);
+  const auto rhs = resolver_.polynomial(text.rhs, Scope::kArguments);
+  resolver_.set_arguments(nullptr);
+  if (lhs && rhs) program_.entries[*entry_].requirements.push_back({*lhs, *rhs, text.text});
+}
+
+void Emitter::check_assert(const AssertText& text) {
+  const auto lhs = resolver_.polynomial(text.lhs, Scope::kDims);
+  const auto rhs = resolver_.polynomial(text.rhs, Scope::kDims);
+  if (!lhs || !rhs) return;
+  const auto difference = isa::Polynomial::subtract(*lhs, *rhs);
+  const auto value = difference ? difference->as_constant() : std::nullopt;
+  const std::string suffix =
+      text.message.empty() ? std::string() : fmt::format(": {}", text.message);
+  const auto names = program_.symbol_names();
+  if (!value) {
+    reporter_.error(text.span,
+                    fmt::format("whether {} {} {} is not known before link{}", lhs->text(names),
+                                text.relation, rhs->text(names), suffix),
+                    "use '.require' in an entry for what depends on parameters");
+    return;
+  }
+  const std::int64_t gap = value.value_or(0);
+  const bool holds = (text.relation == "==" && gap == 0) || (text.relation == "!=" && gap != 0) ||
+                     (text.relation == "<=" && gap <= 0) || (text.relation == "<" && gap < 0);
+  if (holds) return;
+  reporter_.error(text.span, fmt::format("assertion fails: {} {} {}{}", lhs->text(names),
+                                         text.relation, rhs->text(names), suffix));
+}
+
+void Emitter::name_registers(const RegText& text) {
+  for (const RegText::Item& item : text.items) {
+    const ScalarName* taken = find_scalar(item.name.text);
+    const Known* value = assembly_.names.find(Space::kValue, item.name.text);
+    if (as_register(item.name) || taken != nullptr || value != nullptr) {
+      Diagnostic& error = reporter_.error(
+          item.name.span, fmt::format("'{}' is already the name of something", item.name.text));
+      if (taken != nullptr)
+        reporter_.note(error, taken->declared, fmt::format("{} is declared here", item.name.text));
+      if (taken == nullptr && value != nullptr)
+        reporter_.note(error, value->declared, fmt::format("{} is declared here", item.name.text));
+      continue;
+    }
+    std::size_t reg = item.reg.value_or(0);
+    while (!item.reg && reg < 256 && (assembly_.scalars_taken.test(reg) || local_taken_.test(reg)))
+      ++reg;
+    if (reg >= 256) {
+      reporter_.error(item.name.span,
+                      fmt::format("no scalar register is left for '{}'", item.name.text));
+      return;
+    }
+    const ScalarName name{static_cast<std::uint8_t>(reg), item.name.span, std::nullopt};
+    (entry_ ? local_scalars_ : global_scalars_).emplace(item.name.text, name);
+    (entry_ ? local_taken_ : assembly_.scalars_taken).set(reg);
+  }
+}
+
+bool Emitter::append(const isa::Instruction& instruction, Assembly::Emitted from) {
+  if (program_.code.size() >= isa::Limits::kCode) {
+    if (program_.code.size() == isa::Limits::kCode) {
+      reporter_.error({from.line, 0, 1},
+                      fmt::format("a program has at most {} instructions", isa::Limits::kCode));
+      program_.code.push_back(instruction);  // one over: run() stops
+    }
+    return false;
+  }
+  program_.code.push_back(instruction);
+  assembly_.emitted.push_back(from);
+  debug_line(from.line);
+  return true;
+}
+
+void Emitter::debug_line(std::uint32_t line) {
+  if (!assembly_.keep_debug) return;
+  if (debug_directives_) {
+    program_.debug.lines.push_back(debug_line_);
+    return;
+  }
+  const Line& at = assembly_.map.line(assembly_.map.origin({line, 0, 0}).line);
+  const auto [known, added] =
+      debug_files_.emplace(at.file, static_cast<std::uint16_t>(program_.debug.files.size()));
+  if (added) program_.debug.files.push_back(assembly_.map.file(at.file).path);
+  program_.debug.lines.push_back({known->second, at.number});
+}
+
+void Emitter::word(const Item& item, const WordText& text) {
+  bound_.clear();
+  unreachable_ = false;
+  append(text.instruction, {item.line, Assembly::kWholeStatement});
+  for (const std::uint8_t reg :
+       {text.instruction.d, text.instruction.a, text.instruction.b, text.instruction.c})
+    mark_used(reg);
+}
+
+void Emitter::unknown_mnemonic(const Name& mnemonic) {
+  if (assembly_.names.broken(mnemonic.text)) return;
+  std::vector<std::string_view> known;
+  for (const isa::OpInfo& info : isa::all_opcodes()) known.push_back(info.mnemonic);
+  reporter_.error(mnemonic.span, fmt::format("unknown instruction '{}'", mnemonic.text),
+                  did_you_mean(mnemonic.text, known));
+}
+
+void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) {
+  const std::size_t wanted = info.operand_count;
+  const bool extra = text.operands.size() > wanted;
+  const Span span =
+      extra ? cover(text.operands[wanted].span, text.operands.back().span) : text.mnemonic.span;
+  reporter_.error(span,
+                  fmt::format("{} takes {} operand{}, {} given", info.mnemonic, wanted,
+                              wanted == 1 ? "" : "s", text.operands.size()),
+                  fmt::format("form: {}", instruction_form(info)));
+}
+
+void Emitter::warn_unreachable(const Item& item, Span span) {
+  if (!unreachable_ || assembly_.map.line(item.line).use) return;
+  reporter_.warning(span, "this instruction is never reached",
+                    "put a label in front of it if a branch comes here");
+  unreachable_ = false;
+}
+
+void Emitter::instruction(const Item& item) {
+  const Statement statement = parse_line(item.line, assembly_.map.line(item.line).text, reporter_);
+  const auto* text = std::get_if<InstructionText>(&statement.body);
+  if (text == nullptr) return;
+  ++statement_;
+  const isa::OpInfo* info =
+      text->mnemonic.quoted ? nullptr : isa::find_mnemonic(text->mnemonic.text);
+  if (info == nullptr) return unknown_mnemonic(text->mnemonic);
+  warn_unreachable(item, text->mnemonic.span);
+  if (text->operands.size() != info->operand_count) return wrong_count(*text, *info);
+  Draft draft;
+  draft.text = text;
+  draft.info = info;
+  draft.line = item.line;
+  const bool good = encode(draft);
+  if (good && draft.target) {
+    fixups_.push_back({program_.code.size(), label_key(*draft.target), draft.target->name,
+                       draft.target->local, std::nullopt});
+  }
+  if (good) append(draft.out, {item.line, Assembly::kWholeStatement});
+  forget_after(draft);
+  const bool leaves = info->opcode == isa::Opcode::kHalt || info->opcode == isa::Opcode::kTrap ||
+                      info->opcode == isa::Opcode::kJump;
+  unreachable_ = unreachable_ || leaves;
+}
+
+bool Emitter::encode(Draft& draft) {
+  draft.out.family = static_cast<std::uint8_t>(static_cast<unsigned>(draft.info->opcode) >> 8U);
+  draft.out.op = static_cast<std::uint8_t>(static_cast<unsigned>(draft.info->opcode) & 0xFFU);
+  bool good = true;
+  for (std::size_t i = 0; i < draft.info->operand_count; ++i) {
+    draft.operand = i;
+    good = operand(draft, draft.text->operands[i], draft.info->operands[i]) && good;
+  }
+  return good;
+}
+
+/// A branch counts from the instruction after it.
+void Emitter::patch_labels() {
+  for (const Fixup& fixup : fixups_) {
+    const auto found = labels_.find(fixup.key);
+    if (found == labels_.end()) {
+      report_label(fixup);
+    } else if (fixup.entry) {
+      program_.entries[*fixup.entry].start = found->second.pc;
+    } else {
+      const std::int64_t offset =
+          static_cast<std::int64_t>(found->second.pc) - static_cast<std::int64_t>(fixup.pc) - 1;
+      program_.code[fixup.pc].imm = static_cast<std::int32_t>(offset);  // code is at most 2^20 long
+    }
+  }
+}
+
+void Emitter::report_label(const Fixup& fixup) {
+  if (assembly_.names.broken(fixup.name.text)) return;
+  if (!fixup.local) {
+    const std::string local = fmt::format("'.{}' would be a local label", fixup.name.text);
+    const auto near = nearest(fixup.name.text, label_names_);
+    reporter_.error(fixup.name.span, fmt::format("label '{}' is not defined", fixup.name.text),
+                    near ? fmt::format("did you mean '{}'?", *near) : local);
+    return;
+  }
+  const std::string prefix = fixup.key.substr(0, fixup.key.find('\n') + 1);
+  std::vector<std::string_view> known;
+  for (const auto& [key, place] : labels_) {
+    if (key.starts_with(prefix)) known.push_back(std::string_view(key).substr(prefix.size()));
+  }
+  std::sort(known.begin(), known.end());
+  const auto near = nearest(fixup.name.text, known);
+  const std::string scope = prefix.substr(0, prefix.size() - 1);
+  reporter_.error(fixup.name.span,
+                  scope.empty() ? fmt::format("local label '.{}' is not defined", fixup.name.text)
+                                : fmt::format("local label '.{}' is not defined below '{}'",
+                                              fixup.name.text, scope),
+                  near ? fmt::format("did you mean '.{}'?", *near) : std::string());
+}
+
+}  // namespace pxos::assembler

@@ -1,0 +1,671 @@
+// Operands of instructions: what the text says against what the opcode table wants.
+#include "assembler/emitter.hpp"
+#include "assembler/suggest.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
+
+namespace pxos::assembler {
+
+using isa::Field;
+using isa::OperandKind;
+
+namespace {
+
+constexpr std::int32_t kImmLowest = -(1 << 23);
+constexpr std::int32_t kImmHighest = (1 << 23) - 1;
+
+bool fits_imm(std::int64_t value) {
+  return value >= kImmLowest && value <= kImmHighest;
+}
+
+constexpr std::size_t kNoStatement = 0;
+
+isa::Instruction blank(isa::Opcode opcode) {
+  const auto code = static_cast<unsigned>(opcode);
+  isa::Instruction out;
+  out.family = static_cast<std::uint8_t>(code >> 8U);
+  out.op = static_cast<std::uint8_t>(code & 0xFFU);
+  return out;
+}
+
+}  // namespace
+
+std::string_view kind_text(OperandKind kind) {
+  switch (kind) {
+    case OperandKind::kNone:
+      return "nothing";
+    case OperandKind::kScalarWrite:
+      return "scalar register (written)";
+    case OperandKind::kScalarRead:
+      return "scalar register or constant";
+    case OperandKind::kF32Read:
+      return "f32 tensor";
+    case OperandKind::kF32Write:
+      return "f32 tensor (written)";
+    case OperandKind::kVectorRead:
+      return "f32 vector";
+    case OperandKind::kWeightRead:
+      return "weight matrix";
+    case OperandKind::kI32Read:
+      return "i32 tensor";
+    case OperandKind::kI32Write:
+      return "i32 tensor (written)";
+    case OperandKind::kU8Read:
+      return "u8 tensor";
+    case OperandKind::kU8Write:
+      return "u8 tensor (written)";
+    case OperandKind::kF16Read:
+      return "f16 tensor";
+    case OperandKind::kF16Write:
+      return "f16 tensor (written)";
+    case OperandKind::kAnyRead:
+      return "tensor";
+    case OperandKind::kViewSet:
+      return "view (set)";
+    case OperandKind::kDecl:
+      return "tensor array";
+    case OperandKind::kImmediate:
+      return "number";
+    case OperandKind::kConst:
+      return "constant";
+    case OperandKind::kString:
+      return "string";
+    case OperandKind::kLabel:
+      return "label";
+    case OperandKind::kHost:
+      return "host call";
+    case OperandKind::kRopeAttr:
+      return "rope record";
+    case OperandKind::kAttentionAttr:
+      return "attention record";
+  }
+  return "?";
+}
+
+std::string instruction_form(const isa::OpInfo& info) {
+  static constexpr std::string_view kFieldLetters = "dabcei";
+  std::string out(info.mnemonic);
+  for (std::size_t i = 0; i < info.operand_count; ++i) {
+    const isa::Operand& operand = info.operands[i];
+    out += fmt::format("{} {}: {}", i == 0 ? "" : ",",
+                       kFieldLetters[static_cast<std::size_t>(operand.field)],
+                       kind_text(operand.kind));
+  }
+  return fmt::format("{}   ({})", out, info.meaning);
+}
+
+bool Emitter::operand(Draft& draft, const Operand& given, isa::Operand wanted) {
+  switch (wanted.kind) {
+    case OperandKind::kScalarWrite:
+      return scalar_write(draft, given, wanted.field);
+    case OperandKind::kScalarRead:
+      return scalar_read(draft, given, wanted.field);
+    case OperandKind::kF32Read:
+    case OperandKind::kF32Write:
+    case OperandKind::kVectorRead:
+    case OperandKind::kWeightRead:
+    case OperandKind::kI32Read:
+    case OperandKind::kI32Write:
+    case OperandKind::kU8Read:
+    case OperandKind::kU8Write:
+    case OperandKind::kF16Read:
+    case OperandKind::kF16Write:
+    case OperandKind::kAnyRead:
+    case OperandKind::kViewSet:
+      return tensor(draft, given, wanted);
+    case OperandKind::kDecl:
+      return array_name(draft, given, wanted.field);
+    case OperandKind::kImmediate:
+      return immediate(draft, given, wanted.field);
+    case OperandKind::kConst:
+      return constant(draft, given, wanted.field);
+    case OperandKind::kString:
+      return string(draft, given, wanted.field);
+    case OperandKind::kLabel:
+      return branch_target(draft, given);
+    case OperandKind::kHost:
+      return host_call(draft, given, wanted.field);
+    case OperandKind::kRopeAttr:
+    case OperandKind::kAttentionAttr:
+      return attribute(draft, given, wanted);
+    case OperandKind::kNone:
+      break;
+  }
+  return false;
+}
+
+bool Emitter::set_field(Draft& draft, Field field, std::int64_t value, Span span) {
+  const bool shared = draft.info->operand_at(Field::kE).has_value();
+  const bool byte = field != Field::kI;
+  const std::int64_t lowest = byte || shared ? 0 : kImmLowest;
+  const std::int64_t highest = byte ? 255 : (shared ? 0xFFFF : kImmHighest);
+  if (value < lowest || value > highest) {
+    reporter_.error(
+        span, fmt::format("{} does not fit the instruction: {} to {}", value, lowest, highest));
+    return false;
+  }
+  const auto narrow = static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) & 0xFFU);
+  switch (field) {
+    case Field::kD:
+      draft.out.d = narrow;
+      break;
+    case Field::kA:
+      draft.out.a = narrow;
+      break;
+    case Field::kB:
+      draft.out.b = narrow;
+      break;
+    case Field::kC:
+      draft.out.c = narrow;
+      break;
+    case Field::kE: {
+      // The immediate's top byte; the value is sign-extended from 24 bits.
+      const std::uint32_t bits = (static_cast<std::uint32_t>(draft.out.imm) & 0xFFFFU) |
+                                 static_cast<std::uint32_t>(narrow) << 16U;
+      draft.out.imm = static_cast<std::int32_t>(bits << 8U) >> 8;
+      break;
+    }
+    case Field::kI: {
+      const auto low = static_cast<std::uint32_t>(value);
+      const std::uint32_t bits =
+          shared ? (static_cast<std::uint32_t>(draft.out.imm) & 0xFF0000U) | low : low & 0xFFFFFFU;
+      draft.out.imm = static_cast<std::int32_t>(bits << 8U) >> 8;
+      break;
+    }
+  }
+  return true;
+}
+
+std::string Emitter::describe(const Operand& given) const {
+  switch (given.kind) {
+    case Operand::Kind::kString:
+      return "a string";
+    case Operand::Kind::kTableIndex:
+      return "a table index";
+    case Operand::Kind::kLocal:
+      return fmt::format("label '.{}'", given.name.text);
+    case Operand::Kind::kIndexed:
+      return fmt::format("an element of '{}'", given.name.text);
+    case Operand::Kind::kExpr:
+      break;
+  }
+  const Name* name = given.expr.as_name();
+  if (name == nullptr) return given.expr.steps.size() == 1 ? "a number" : "an expression";
+  if (const auto reg = as_register(*name))
+    return fmt::format("{} register {}", reg->tensor ? "tensor" : "scalar", name->text);
+  if (find_scalar(name->text) != nullptr) return fmt::format("scalar register '{}'", name->text);
+  if (const Known* tensor = assembly_.names.find(Space::kTensor, name->text)) {
+    const isa::TensorDecl& decl = program_.tensors[tensor->index];
+    return fmt::format("{} {}'{}'", tensor_kind_text(decl.kind), decl.is_array ? "array " : "",
+                       name->text);
+  }
+  if (assembly_.names.find(Space::kAttr, name->text) != nullptr)
+    return fmt::format("attribute record '{}'", name->text);
+  if (const Known* value = assembly_.names.find(Space::kValue, name->text)) {
+    if (value->kind == Known::Kind::kConst) return fmt::format("constant '{}'", name->text);
+    if (value->kind == Known::Kind::kString) return fmt::format("string '{}'", name->text);
+    const bool param = program_.symbols[value->index].kind == isa::Symbol::Kind::kIntParam ||
+                       program_.symbols[value->index].kind == isa::Symbol::Kind::kRealParam;
+    return fmt::format("{} '{}'", param ? "parameter" : "dimension", name->text);
+  }
+  return fmt::format("'{}'", name->text);
+}
+
+bool Emitter::not_declared(const Name& name, Space space) {
+  if (assembly_.names.broken(name.text)) return false;
+  auto known = assembly_.names.all(space);
+  if (space == Space::kValue) {
+    for (const std::string_view reg : scalar_names()) known.push_back(reg);
+  }
+  reporter_.error(name.span, fmt::format("'{}' is not declared", name.text),
+                  did_you_mean(name.text, known));
+  return false;
+}
+
+/// "matmul needs a weight matrix as operand 2, 'x' is ..." with the declaration as a note.
+bool Emitter::wrong_kind(const Draft& draft, const Operand& given, OperandKind wanted) {
+  const Name* name = given.kind == Operand::Kind::kIndexed ? &given.name : given.expr.as_name();
+  if (name != nullptr && assembly_.names.broken(name->text)) return false;
+  Diagnostic& error =
+      reporter_.error(given.span,
+                      fmt::format("operand {} of {} is a {}, not {}", draft.operand + 1,
+                                  draft.info->mnemonic, kind_text(wanted), describe(given)),
+                      fmt::format("form: {}", instruction_form(*draft.info)));
+  const Known* known = nullptr;
+  if (name != nullptr) {
+    for (const Space space : {Space::kTensor, Space::kAttr, Space::kValue}) {
+      if (known == nullptr) known = assembly_.names.find(space, name->text);
+    }
+  }
+  const ScalarName* scalar = name != nullptr ? find_scalar(name->text) : nullptr;
+  if (scalar != nullptr) {
+    reporter_.note(error, scalar->declared, fmt::format("{} is declared here", name->text));
+  } else if (known != nullptr) {
+    reporter_.note(error, known->declared, fmt::format("{} is declared here", name->text));
+  }
+  return false;
+}
+
+const ScalarName* Emitter::find_scalar(std::string_view name) const {
+  const auto in = [&](const ScalarNames& names) -> const ScalarName* {
+    const auto found = names.find(name);
+    return found == names.end() ? nullptr : &found->second;
+  };
+  if (const ScalarName* local = in(local_scalars_)) return local;
+  if (const ScalarName* argument = entry_ ? in(assembly_.entry_scalars[*entry_]) : nullptr)
+    return argument;
+  return in(global_scalars_);
+}
+
+std::vector<std::string_view> Emitter::scalar_names() const {
+  std::vector<std::string_view> out;
+  for (const auto& [name, reg] : local_scalars_) out.push_back(name);
+  for (const auto& [name, reg] : global_scalars_) out.push_back(name);
+  if (entry_) {
+    for (const auto& [name, reg] : assembly_.entry_scalars[*entry_]) out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::optional<std::uint8_t> Emitter::scalar_register(const Name& name) const {
+  if (const auto reg = as_register(name))
+    return reg->tensor ? std::nullopt : std::optional(reg->number);
+  const ScalarName* named = find_scalar(name.text);
+  return named != nullptr ? std::optional(named->reg) : std::nullopt;
+}
+
+bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  if (name == nullptr) return wrong_kind(draft, given, OperandKind::kScalarWrite);
+  if (const auto reg = scalar_register(*name)) return set_field(draft, field, *reg, given.span);
+  bool known = as_register(*name).has_value();
+  for (const Space space : {Space::kValue, Space::kTensor, Space::kAttr})
+    known = known || assembly_.names.find(space, name->text) != nullptr;
+  if (known) return wrong_kind(draft, given, OperandKind::kScalarWrite);
+  if (assembly_.names.broken(name->text)) return false;
+  const auto names = scalar_names();
+  const std::string near = did_you_mean(name->text, names);
+  reporter_.error(
+      given.span, fmt::format("'{}' is no scalar register", name->text),
+      near.empty() ? fmt::format("name one with '.reg {}', or use r0 to r255", name->text) : near);
+  return false;
+}
+
+/// The type that an operation reads a scalar operand as; a constant is made in that type.
+Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
+  switch (info.opcode) {
+    case isa::Opcode::kMov:
+    case isa::Opcode::kHost:
+      return ScalarType::kAny;
+    case isa::Opcode::kScale:
+    case isa::Opcode::kFill:
+      return ScalarType::kF32;
+    case isa::Opcode::kStF32:
+      return field == Field::kC ? ScalarType::kF32 : ScalarType::kI64;
+    case isa::Opcode::kI64TruncF32S:
+      return ScalarType::kF32;
+    case isa::Opcode::kF32ConvertI64S:
+      return ScalarType::kI64;
+    default:
+      break;
+  }
+  const bool f32 = info.mnemonic.starts_with("f32.") || info.mnemonic.starts_with("br.f32.");
+  return f32 ? ScalarType::kF32 : ScalarType::kI64;
+}
+
+bool Emitter::scalar_read(Draft& draft, const Operand& given, Field field) {
+  if (given.kind == Operand::Kind::kString) {
+    const auto index = intern_string(assembly_, given.text, given.span);
+    const auto reg = index ? load_literal(draft, *index, given.span) : std::nullopt;
+    return reg && set_field(draft, field, *reg, given.span);
+  }
+  if (given.kind != Operand::Kind::kExpr) return wrong_kind(draft, given, OperandKind::kScalarRead);
+  const Name* name = given.expr.as_name();
+  if (name != nullptr) {
+    if (const auto reg = scalar_register(*name)) return set_field(draft, field, *reg, given.span);
+    const bool value =
+        assembly_.names.find(Space::kValue, name->text) != nullptr && !as_register(*name);
+    const bool other = as_register(*name) ||
+                       assembly_.names.find(Space::kTensor, name->text) != nullptr ||
+                       assembly_.names.find(Space::kAttr, name->text) != nullptr;
+    if (!value && other) return wrong_kind(draft, given, OperandKind::kScalarRead);
+    if (!value) return not_declared(*name, Space::kValue);
+  }
+  const auto reg = made_scalar(draft, given.expr, scalar_type(*draft.info, field));
+  return reg && set_field(draft, field, *reg, given.span);
+}
+
+/// A scratch register for this instruction, from r255 down.
+std::optional<std::uint8_t> Emitter::scratch(Draft& draft, Span span) {
+  for (std::size_t reg = 256; reg-- > 0;) {
+    if (assembly_.scalars_taken.test(reg) || local_taken_.test(reg) || draft.scratch.test(reg))
+      continue;
+    draft.scratch.set(reg);
+    return static_cast<std::uint8_t>(reg);
+  }
+  reporter_.error(span, "no scalar register is left for this constant");
+  return std::nullopt;
+}
+
+/// Puts `imm` through `opcode` (i64.const or const) into a scratch register.
+std::optional<std::uint8_t> Emitter::load(Draft& draft, isa::Opcode opcode, std::int64_t imm,
+                                          Span span) {
+  const auto reg = scratch(draft, span);
+  if (!reg) return std::nullopt;
+  isa::Instruction out = blank(opcode);
+  out.d = *reg;
+  out.imm = static_cast<std::int32_t>(imm);
+  append(out, {draft.line, static_cast<std::uint8_t>(draft.operand)});
+  return reg;
+}
+
+std::optional<std::uint8_t> Emitter::load_literal(Draft& draft, std::int64_t value, Span span) {
+  return load(draft, isa::Opcode::kI64Const, value, span);
+}
+
+std::optional<std::uint8_t> Emitter::load_const(Draft& draft, std::uint32_t index, Span span) {
+  return load(draft, isa::Opcode::kConstLd, index, span);
+}
+
+std::optional<std::uint32_t> Emitter::pool_const(const Resolved& value, ScalarType type) {
+  const bool whole = resolver_.is_integer(value.value);
+  if (type == ScalarType::kI64 && !whole) {
+    reporter_.error(value.span, "an i64 is needed here: no division, square root or real number");
+    return std::nullopt;
+  }
+  const bool f32 = type == ScalarType::kF32 || !whole;
+  return intern_const(assembly_, f32 ? isa::ScalarConst::Type::kF32 : isa::ScalarConst::Type::kI64,
+                      value.value, value.span);
+}
+
+/// Emits the instruction that makes the value of `expr` in a scratch register.
+std::optional<std::uint8_t> Emitter::made_scalar(Draft& draft, const Expr& expr, ScalarType type) {
+  const Name* name = expr.as_name();
+  const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
+  if (known != nullptr && known->kind == Known::Kind::kConst) {
+    const bool f32 = program_.consts[known->index].type == isa::ScalarConst::Type::kF32;
+    if (type == ScalarType::kAny || f32 == (type == ScalarType::kF32))
+      return load_const(draft, known->index, expr.span);
+    Diagnostic& error =
+        reporter_.error(expr.span, fmt::format("constant '{}' is {}, {} reads {} here", name->text,
+                                               f32 ? "f32" : "i64", draft.info->mnemonic,
+                                               f32 ? "an i64" : "an f32"));
+    reporter_.note(error, known->declared, fmt::format("{} is declared here", name->text));
+    return std::nullopt;
+  }
+  const auto value = resolver_.expression(expr, Scope::kParams);
+  if (!value) return std::nullopt;
+  if (type != ScalarType::kF32 && Resolver::is_literal(value->value)) {
+    const auto number = value->value.evaluate({});
+    if (number && number->is_integer && fits_imm(number->integer))
+      return load_literal(draft, number->integer, expr.span);
+  }
+  const auto index = pool_const(*value, type);
+  return index ? load_const(draft, *index, expr.span) : std::nullopt;
+}
+
+/// A tensor by its declared name; reports what the name is instead.
+const isa::TensorDecl* Emitter::find_tensor(const Name& name, std::uint16_t& index) {
+  const Known* known = assembly_.names.find(Space::kTensor, name.text);
+  if (known == nullptr) {
+    not_declared(name, Space::kTensor);
+    return nullptr;
+  }
+  index = static_cast<std::uint16_t>(known->index);
+  assembly_.tensor_used[index] = true;
+  return &program_.tensors[index];
+}
+
+void Emitter::mark_used(std::uint8_t reg) {
+  for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
+    if (program_.tensors[i].home == reg) assembly_.tensor_used[i] = true;
+  }
+}
+
+bool Emitter::tensor(Draft& draft, const Operand& given, isa::Operand wanted) {
+  if (given.kind == Operand::Kind::kIndexed) {
+    if (wanted.kind == OperandKind::kViewSet) return wrong_kind(draft, given, wanted.kind);
+    return array_element(draft, given, wanted.field);
+  }
+  if (given.kind != Operand::Kind::kExpr || given.expr.as_name() == nullptr)
+    return wrong_kind(draft, given, wanted.kind);
+  return tensor_name(draft, given, wanted);
+}
+
+bool Emitter::tensor_name(Draft& draft, const Operand& given, isa::Operand wanted) {
+  const Name& name = *given.expr.as_name();
+  if (const auto reg = as_register(name)) {
+    if (!reg->tensor) return wrong_kind(draft, given, wanted.kind);
+    mark_used(reg->number);
+    return set_field(draft, wanted.field, reg->number, given.span);
+  }
+  const bool tensor = assembly_.names.find(Space::kTensor, name.text) != nullptr;
+  const bool other = find_scalar(name.text) != nullptr ||
+                     assembly_.names.find(Space::kAttr, name.text) != nullptr ||
+                     assembly_.names.find(Space::kValue, name.text) != nullptr;
+  if (!tensor && other) return wrong_kind(draft, given, wanted.kind);
+  std::uint16_t index = 0;
+  const isa::TensorDecl* decl = find_tensor(name, index);
+  if (decl == nullptr) return false;
+  if (decl->is_array) {
+    Diagnostic& error = reporter_.error(
+        given.span, fmt::format("'{}' is an array; which element?", decl->name),
+        fmt::format("write {}[l] with l a scalar register or a number", decl->name));
+    reporter_.note(error, assembly_.tensor_spans[index],
+                   fmt::format("{} is declared here", decl->name));
+    return false;
+  }
+  if (!decl->home) {
+    reporter_.error(given.span,
+                    fmt::format("'{}' has no register (declared with @none)", decl->name));
+    return false;
+  }
+  return set_field(draft, wanted.field, *decl->home, given.span);
+}
+
+Emitter::Bound* Emitter::find_bound(const std::string& key) {
+  const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const Bound& bound) {
+    return bound.valid && bound.key == key;
+  });
+  return found == bound_.end() ? nullptr : &*found;
+}
+
+/// A free tensor register for an array element, or the one that was not used for longest.
+Emitter::Bound* Emitter::make_bound(const std::string& key, Span span) {
+  std::bitset<256> used = assembly_.tensors_taken;
+  for (const Bound& bound : bound_) used.set(bound.reg);
+  for (std::size_t reg = 0; reg < 256; ++reg) {
+    if (used.test(reg)) continue;
+    bound_.push_back({key, std::nullopt, static_cast<std::uint8_t>(reg), false, kNoStatement});
+    return &bound_.back();
+  }
+  const auto oldest = std::min_element(
+      bound_.begin(), bound_.end(),
+      [](const Bound& a, const Bound& b) { return a.last_statement < b.last_statement; });
+  if (oldest == bound_.end() || oldest->last_statement == statement_) {
+    reporter_.error(span,
+                    "no tensor register is left for this array element: all 256 have a tensor");
+    return nullptr;
+  }
+  oldest->key = key;
+  oldest->valid = false;
+  return &*oldest;
+}
+
+/// The declared array that `given` takes an element of, or null (reported).
+const isa::TensorDecl* Emitter::find_array(const Operand& given, std::uint16_t& index) {
+  const isa::TensorDecl* decl = find_tensor(given.name, index);
+  if (decl == nullptr || decl->is_array) return decl;
+  Diagnostic& error = reporter_.error(given.span, fmt::format("'{}' is no array", decl->name),
+                                      fmt::format("write {} without an index", decl->name));
+  reporter_.note(error, assembly_.tensor_spans[index],
+                 fmt::format("{} is declared here", decl->name));
+  return nullptr;
+}
+
+/// "<decl>:r<register>" or "<decl>:<encoded expression>"; nullopt when the index is neither
+/// (reported).
+std::optional<std::string> Emitter::element_key(const Operand& given, std::uint16_t decl) {
+  const Name* name = given.expr.as_name();
+  if (name != nullptr) {
+    if (const auto reg = scalar_register(*name)) return fmt::format("{}:r{}", decl, *reg);
+    if (assembly_.names.find(Space::kValue, name->text) == nullptr) {
+      not_declared(*name, Space::kValue);
+      return std::nullopt;
+    }
+  }
+  const auto resolved = resolver_.expression(given.expr, Scope::kParams);
+  if (!resolved) return std::nullopt;
+  ByteWriter bytes;
+  resolved->value.write(bytes);
+  return fmt::format("{}:{}", decl, as_text(bytes.view()));
+}
+
+bool Emitter::array_element(Draft& draft, const Operand& given, Field field) {
+  std::uint16_t decl = 0;
+  if (find_array(given, decl) == nullptr) return false;
+  const auto key = element_key(given, decl);
+  if (!key) return false;
+  Bound* bound = find_bound(*key);
+  if (bound == nullptr) bound = bind(draft, given, *key, decl);
+  if (bound == nullptr) return false;
+  bound->last_statement = statement_;
+  return set_field(draft, field, bound->reg, given.span);
+}
+
+/// Emits the bind, after the constant for its index where that is no register.
+Emitter::Bound* Emitter::bind(Draft& draft, const Operand& given, const std::string& key,
+                              std::uint16_t decl) {
+  const Name* name = given.expr.as_name();
+  const auto index_reg = name != nullptr ? scalar_register(*name) : std::nullopt;
+  const auto made = index_reg ? index_reg : made_scalar(draft, given.expr, ScalarType::kI64);
+  Bound* bound = made ? make_bound(key, given.span) : nullptr;
+  if (bound == nullptr) return nullptr;
+  bound->index_reg = index_reg;
+  bound->valid = true;
+  isa::Instruction out = blank(isa::Opcode::kBind);
+  out.d = bound->reg;
+  out.a = made.value_or(0);
+  out.imm = decl;
+  append(out, {draft.line, static_cast<std::uint8_t>(draft.operand)});
+  return bound;
+}
+
+/// What the instruction overwrote is no longer what a register holds.
+void Emitter::forget_after(const Draft& draft) {
+  for (std::size_t i = 0; i < draft.info->operand_count; ++i) {
+    const isa::Operand operand = draft.info->operands[i];
+    if (operand.kind == OperandKind::kScalarWrite) {
+      std::erase_if(bound_, [&](const Bound& bound) { return bound.index_reg == draft.out.d; });
+    }
+    if (operand.kind == OperandKind::kViewSet) {
+      std::erase_if(bound_, [&](const Bound& bound) { return bound.reg == draft.out.d; });
+    }
+  }
+}
+
+bool Emitter::array_name(Draft& draft, const Operand& given, Field field) {
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  if (name == nullptr) return wrong_kind(draft, given, OperandKind::kDecl);
+  std::uint16_t index = 0;
+  const isa::TensorDecl* decl = find_tensor(*name, index);
+  if (decl == nullptr) return false;
+  if (!decl->is_array) return wrong_kind(draft, given, OperandKind::kDecl);
+  return set_field(draft, field, index, given.span);
+}
+
+bool Emitter::immediate(Draft& draft, const Operand& given, Field field) {
+  if (given.kind != Operand::Kind::kExpr) return wrong_kind(draft, given, OperandKind::kImmediate);
+  const Name* name = given.expr.as_name();
+  if (name != nullptr && scalar_register(*name))
+    return wrong_kind(draft, given, OperandKind::kImmediate);
+  const auto number = resolver_.number(given.expr);
+  if (!number) return false;
+  if (!number->is_integer) return wrong_kind(draft, given, OperandKind::kImmediate);
+  return set_field(draft, field, number->integer, given.span);
+}
+
+bool Emitter::constant(Draft& draft, const Operand& given, Field field) {
+  if (given.kind == Operand::Kind::kTableIndex)
+    return set_field(draft, field, given.number, given.span);
+  if (given.kind != Operand::Kind::kExpr) return wrong_kind(draft, given, OperandKind::kConst);
+  const Name* name = given.expr.as_name();
+  const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
+  if (known != nullptr && known->kind == Known::Kind::kConst)
+    return set_field(draft, field, known->index, given.span);
+  if (name != nullptr && known == nullptr) {
+    const bool other = as_register(*name) || find_scalar(name->text) != nullptr ||
+                       assembly_.names.find(Space::kTensor, name->text) != nullptr;
+    return other ? wrong_kind(draft, given, OperandKind::kConst)
+                 : not_declared(*name, Space::kValue);
+  }
+  const auto value = resolver_.expression(given.expr, Scope::kParams);
+  // `const` takes the constant's own type; everything else that has one in it computes in f32.
+  const ScalarType type =
+      draft.info->opcode == isa::Opcode::kConstLd ? ScalarType::kAny : ScalarType::kF32;
+  const auto index = value ? pool_const(*value, type) : std::nullopt;
+  return index && set_field(draft, field, *index, given.span);
+}
+
+bool Emitter::string(Draft& draft, const Operand& given, Field field) {
+  if (given.kind == Operand::Kind::kTableIndex)
+    return set_field(draft, field, given.number, given.span);
+  if (given.kind == Operand::Kind::kString) {
+    const auto index = intern_string(assembly_, given.text, given.span);
+    return index && set_field(draft, field, *index, given.span);
+  }
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
+  if (known != nullptr && known->kind == Known::Kind::kString)
+    return set_field(draft, field, known->index, given.span);
+  if (name != nullptr && known == nullptr && !as_register(*name))
+    return not_declared(*name, Space::kValue);
+  return wrong_kind(draft, given, OperandKind::kString);
+}
+
+bool Emitter::host_call(Draft& draft, const Operand& given, Field field) {
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  if (name == nullptr) return wrong_kind(draft, given, OperandKind::kHost);
+  const isa::HostCallInfo* call = isa::find_host_call(name->text);
+  if (call != nullptr)
+    return set_field(draft, field, static_cast<std::int64_t>(call->call), given.span);
+  std::vector<std::string_view> known;
+  for (const isa::HostCallInfo& info : isa::all_host_calls()) known.push_back(info.text);
+  reporter_.error(given.span, fmt::format("unknown host call '{}'", name->text),
+                  did_you_mean(name->text, known));
+  return false;
+}
+
+bool Emitter::attribute(Draft& draft, const Operand& given, isa::Operand wanted) {
+  if (given.kind == Operand::Kind::kTableIndex)
+    return set_field(draft, wanted.field, given.number, given.span);
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  if (name == nullptr) return wrong_kind(draft, given, wanted.kind);
+  const Known* known = assembly_.names.find(Space::kAttr, name->text);
+  if (known == nullptr) {
+    const bool other = as_register(*name) || find_scalar(name->text) != nullptr ||
+                       assembly_.names.find(Space::kTensor, name->text) != nullptr;
+    return other ? wrong_kind(draft, given, wanted.kind) : not_declared(*name, Space::kAttr);
+  }
+  const auto kind = wanted.kind == OperandKind::kRopeAttr ? isa::AttrRecord::Kind::kRope
+                                                          : isa::AttrRecord::Kind::kAttention;
+  if (program_.attrs[known->index].kind != kind) return wrong_kind(draft, given, wanted.kind);
+  return set_field(draft, wanted.field, known->index, given.span);
+}
+
+bool Emitter::branch_target(Draft& draft, const Operand& given) {
+  if (given.kind == Operand::Kind::kLocal) {
+    draft.target = Label{given.name, true};
+    return true;
+  }
+  const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
+  if (name == nullptr) return wrong_kind(draft, given, OperandKind::kLabel);
+  draft.target = Label{*name, false};
+  return true;
+}
+
+}  // namespace pxos::assembler
