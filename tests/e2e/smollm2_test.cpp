@@ -1,0 +1,179 @@
+// SmolLM2-135M-Instruct, the default model: oracles in ../shared/conformance/models/smollm2-135m.
+// The weights come from programs/fetch_default_model.sh (or PXOS_SMOLLM2_GGUF); without them these
+// tests say so and check nothing.
+
+#include "hypervisor/generate.hpp"
+#include "hypervisor/perplexity.hpp"
+#include "pxvm/tensor/kernels/select.hpp"
+#include "tests/e2e/model_fixture.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace pxos {
+namespace {
+
+using hypervisor::AskOptions;
+using hypervisor::FinishReason;
+using hypervisor::Mount;
+using nlohmann::json;
+using test::Model;
+using test::ModelOptions;
+
+std::filesystem::path environment_path(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::optional<std::filesystem::path> gguf_file() {
+  constexpr const char* kFile = "pxos/SmolLM2-135M-Instruct.Q4_1.gguf";
+  std::filesystem::path path = environment_path("PXOS_SMOLLM2_GGUF");
+  if (path.empty()) {
+    const std::filesystem::path cache = environment_path("XDG_CACHE_HOME");
+    path = (cache.empty() ? environment_path("HOME") / ".cache" : cache) / kFile;
+  }
+  return std::filesystem::exists(path) ? std::optional(path) : std::nullopt;
+}
+
+#define SMOLLM2_OR_SKIP(gguf)                                               \
+  const auto gguf##_found = gguf_file();                                    \
+  if (!gguf##_found) {                                                      \
+    test::skip("SmolLM2 is not fetched (programs/fetch_default_model.sh)"); \
+    return;                                                                 \
+  }                                                                         \
+  const std::filesystem::path& gguf = *gguf##_found
+
+std::vector<std::int32_t> encode(Model& model, std::string_view text) {
+  std::vector<std::int32_t> ids;
+  model.with([&](Mount& mount) -> Result<void> {
+    PX_TRY(ids, mount.tokenizer()->encode(text));
+    return {};
+  });
+  return ids;
+}
+
+/// Logits of the last `rows` positions of `tokens`.
+std::vector<std::vector<float>> last_logits(Model& model, const std::vector<std::int32_t>& tokens,
+                                            std::size_t rows) {
+  std::vector<std::vector<float>> out;
+  model.with([&](Mount& mount) -> Result<void> {
+    mount.rewind(0);
+    PX_TRY(const auto logits, mount.evaluate(tokens, static_cast<std::int64_t>(rows)));
+    const std::size_t width = logits.size() / rows;
+    for (std::size_t i = 0; i < rows; ++i)
+      out.emplace_back(logits.data() + i * width, logits.data() + (i + 1) * width);
+    return {};
+  });
+  return out;
+}
+
+void check_against(const json& oracle, const std::vector<std::vector<float>>& rows) {
+  const std::size_t count = oracle["positions"].size();
+  REQUIRE(rows.size() == count);
+  for (std::size_t i = 0; i < count; ++i) {
+    INFO("position " << oracle["positions"][i]);
+    const auto ids = oracle["top10_ids"][i].get<std::vector<std::size_t>>();
+    const auto logits = oracle["top10_logits"][i].get<std::vector<double>>();
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      CHECK(std::abs(static_cast<double>(rows[i][ids[k]]) - logits[k]) <= 1e-2);
+    }
+    if (logits[0] - logits[1] > 2e-2) {
+      CHECK(std::max_element(rows[i].begin(), rows[i].end()) - rows[i].begin() ==
+            static_cast<std::ptrdiff_t>(ids[0]));
+    }
+  }
+}
+
+TEST_CASE("SmolLM2 in F32 gives the recorded tokens, logits and answers",
+          "[smollm2][conformance]") {
+  SMOLLM2_OR_SKIP(gguf);
+  PXOS_CONFORMANCE_OR_SKIP(folder, "models/smollm2-135m");
+  ModelOptions options;
+  options.as_f32 = true;
+  Model model(gguf, options);
+  const auto text_ids = encode(model, test::read_text(folder / "text-4000.txt"));
+  for (const char* file : {"logits-64.json", "logits-300.json"}) {
+    INFO(file);
+    const json oracle = json::parse(test::read_text(folder / file));
+    const auto tokens = oracle["tokens"].get<std::vector<std::int32_t>>();
+    REQUIRE(text_ids.size() >= tokens.size());
+    CHECK(std::equal(tokens.begin(), tokens.end(), text_ids.begin()));
+    check_against(oracle, last_logits(model, tokens, oracle["positions"].size()));
+  }
+  for (const json& one : json::parse(test::read_text(folder / "chat-greedy.json"))) {
+    INFO(one["prompt"]);
+    model.with([&](Mount& mount) -> Result<void> {
+      mount.messages = {{"user", one["prompt"].get<std::string>()}};
+      text::ChatInput input;
+      input.messages = mount.messages;
+      PX_TRY(const std::string rendered, mount.chat_template()->render(input));
+      CHECK(rendered == one["rendered"].get<std::string>());
+      mount.messages.clear();
+      return {};
+    });
+    AskOptions ask;
+    ask.chat = true;
+    ask.max_tokens = 32;
+    ask.sampling = text::SamplerOptions{};
+    const auto report = model.hypervisor().ask(model.name(), one["prompt"].get<std::string>(), ask);
+    REQUIRE(report);
+    const std::string ending = report->finish == FinishReason::kStop ? "<|im_end|>" : "";
+    CHECK(report->text + ending == one["greedy_32"].get<std::string>());
+  }
+}
+
+TEST_CASE("SmolLM2 as shipped (Q4_1, int8 activations) keeps its perplexity",
+          "[smollm2][conformance]") {
+  SMOLLM2_OR_SKIP(gguf);
+  PXOS_CONFORMANCE_OR_SKIP(corpora, "corpora");
+  ModelOptions options;
+  options.context = 512;
+  Model model(gguf, options);
+  const std::string text = test::read_text(corpora / "wikitext-2-raw-test.txt").substr(0, 60000);
+  double found = 0;
+  model.with([&](Mount& mount) -> Result<void> {
+    PX_TRY(const auto report, hypervisor::perplexity(mount, text, 512));
+    CHECK(report.chunks == 29);
+    found = report.perplexity;
+    return {};
+  });
+  INFO("perplexity " << found);
+  CHECK(found <= 21.2);
+  CHECK(found >= 20.8);
+}
+
+TEST_CASE("SmolLM2's logit bits do not depend on kernels, threads or pieces",
+          "[smollm2][determinism]") {
+  SMOLLM2_OR_SKIP(gguf);
+  std::optional<std::uint64_t> expected;
+  for (const tensor::KernelTable* kernels : tensor::available_kernels()) {
+    for (const std::size_t threads : {1U, 2U, 3U}) {
+      ModelOptions options;
+      options.kernels = kernels->name;
+      options.threads = threads;
+      Model model(gguf, options);
+      const auto tokens = encode(model, "The capital of France is Paris, and the sea is");
+      for (const std::size_t piece : {tokens.size(), std::size_t{1}}) {
+        std::uint64_t hash = 0;
+        model.with([&](Mount& mount) -> Result<void> {
+          mount.rewind(0);
+          for (std::size_t at = 0; at < tokens.size(); at += piece) {
+            PX_TRY(const auto logits, mount.evaluate(std::span(tokens).subspan(at, piece), 1));
+            hash = test::logit_hash(logits);
+          }
+          return {};
+        });
+        INFO(kernels->name << " " << threads << " threads, pieces of " << piece);
+        if (!expected) expected = hash;
+        CHECK(hash == *expected);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pxos
