@@ -13,7 +13,7 @@ import sys
 HOMES = {"lodepng.h": "pixelfs/", "SDL": "shell/", "lua": "hypervisor/script/", "catch2/": "tests/",
          "CLI/": "shell/", "blake3.h": "pxvm/base/", "xxhash.h": "pxvm/base/", "histedit.h": "shell/",
          "editline/": "shell/", "pcre2.h": "pxvm/text/", "utf8proc.h": "pxvm/text/"}
-# Budgets of STYLE: lines of a function and of a file; share of lines that are comments.
+# Budgets of CONTRIBUTING.md: lines of a function and of a file; share of lines that are comments.
 FUNCTION_MEDIAN, FUNCTION_P95, FUNCTION_LONG, LONG_SHARE, FUNCTION_MOST = 10, 40, 50, 0.03, 60
 FILE_P95, FILE_MOST = 600, 600
 COMMENT_SHARE = (0.12, 0.30)
