@@ -1,0 +1,123 @@
+#include "cartridges/import/import.hpp"
+
+#include "cartridges/import/gguf.hpp"
+#include "cartridges/import/gguf_vocabulary.hpp"
+#include "cartridges/import/llama_gguf.hpp"
+#include "cartridges/import/model_entries.hpp"
+#include "cartridges/import/tensor_source.hpp"
+#include "pixelfs/kind.hpp"
+#include "pxvm/base/mapped_file.hpp"
+#include "pxvm/text/tokenizer.hpp"
+
+#include <chrono>
+
+namespace pxos::cartridges {
+namespace {
+
+Result<std::string> text_or(const GgufFile& file, std::string_view key, std::string_view fallback) {
+  PX_TRY(const auto value, file.find_text(key));
+  return std::string(value.value_or(fallback));
+}
+
+/// Who made the model and under which terms, as far as the file says.
+Result<void> describe(const GgufFile& file, const std::filesystem::path& path,
+                      const ImportOptions& options, Manifest& out) {
+  const std::string stem = path.stem().string();
+  PX_TRY(out.architecture, text_or(file, "general.architecture", ""));
+  PX_TRY(out.title, text_or(file, "general.name", stem));
+  // A converter that knew no name wrote the architecture's; the file's name says more.
+  if (out.title == out.architecture || out.title.empty()) out.title = stem;
+  out.name = options.name.empty() ? make_cartridge_name(out.title) : options.name;
+  PX_TRY(const std::string organization, text_or(file, "general.organization", ""));
+  PX_TRY(out.author, text_or(file, "general.author", organization));
+  PX_TRY(out.licence, text_or(file, "general.license", ""));
+  PX_TRY(out.version, text_or(file, "general.version", "1.0.0"));
+  PX_TRY(out.chat_template, text_or(file, "tokenizer.chat_template", ""));
+  out.notes =
+      fmt::format("imported from {} (GGUF version {})", path.filename().string(), file.version());
+  out.creator_name = "pxos import";
+  out.genesis_version = "1";
+  return {};
+}
+
+void describe_shape(const LlamaShape& shape, Manifest& out) {
+  out.integers = {
+      {"n_layer", shape.n_layer}, {"dim", shape.dim},           {"n_head", shape.n_head},
+      {"n_kv", shape.n_kv},       {"head_dim", shape.head_dim}, {"ffn_dim", shape.ffn_dim},
+      {"vocab", shape.vocab},     {"ctx", shape.ctx},           {"rope_dims", shape.rope_dims},
+      {"rope_pairing", 0}};  // converters permute llama's rows so that pairs are adjacent
+  out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
+}
+
+/// Everything of a llama GGUF file but the weights' bytes, checked.
+struct Model {
+  Manifest manifest;
+  ByteVector tokenizer;
+  ProgramSource program;
+  std::vector<pixelfs::TensorInput> tensors;
+};
+
+Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path,
+                         const ImportOptions& options) {
+  PX_TRY(const std::string_view architecture, file.text("general.architecture"));
+  if (architecture != "llama")
+    return fail(Errc::kUnsupported,
+                "architecture \"{}\" is not supported yet: it needs a forward program and a tensor "
+                "table (llama "
+                "has both)",
+                architecture);
+  Model model;
+  PX_CHECK(describe(file, path, options, model.manifest));
+  PX_TRY(const LlamaShape shape, read_llama_shape(file));
+  describe_shape(shape, model.manifest);
+  PX_TRY(const auto tensors, llama_tensors(file, shape));
+  for (const GgufTensor* tensor : tensors) {
+    model.manifest.parameter_count += tensor->elements();
+    model.tensors.push_back(tensor_source(file, *tensor, options.as_dtype));
+  }
+  PX_TRY(text::Vocabulary vocabulary, gguf_vocabulary(file));
+  if (static_cast<std::int64_t>(vocabulary.tokens.size()) != shape.vocab)
+    return fail(Errc::kInvalid,
+                "tokenizer.ggml.tokens: {} tokens, but token_embd.weight has {} rows",
+                vocabulary.tokens.size(), shape.vocab);
+  model.manifest.stop_tokens = stop_tokens(vocabulary);
+  PX_TRY(model.tokenizer, text::serialize(vocabulary));
+  // An unknown pre-tokenizer must be refused now, not when somebody asks the model something.
+  PX_CHECK(text::Tokenizer::create(std::move(vocabulary)));
+  PX_TRY(model.program, options.find_program(architecture));
+  return model;
+}
+
+Result<void> write_cartridge(Model model, const MappedFile& source, const ImportOptions& options,
+                             ImportReport& report) {
+  PX_TRY(CartridgeWriter writer, CartridgeWriter::create(options.output));
+  PX_CHECK(add_program(writer, model.program));
+  PX_CHECK(writer.add({"tokenizer.bin", EntryKind::kTokenizer, "", 0}, model.tokenizer));
+  PX_CHECK(add_sheets(writer, model.tensors, options.progress));
+  if (source.poisoned()) return fail(Errc::kIo, "the source file shrank while it was imported");
+  return finish_import(std::move(writer), std::move(model.manifest), options, report);
+}
+
+}  // namespace
+
+Result<ImportReport> import_model(const std::filesystem::path& path, const ImportOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  PX_CHECK(check_options(options));
+  PX_TRY(const MappedFile mapped, MappedFile::open(path));
+  const pixelfs::Identified kind = pixelfs::identify(mapped.bytes());
+  if (kind.kind != pixelfs::FileKind::kGguf)
+    return fail(Errc::kUnsupported, "{}: expected a GGUF file, found {}", path.string(),
+                pixelfs::kind_name(kind.kind));
+  auto file = GgufFile::parse(mapped.bytes());
+  if (!file) return in_context(path.string(), std::move(file).error());
+  auto model = read_model(*file, path, options);
+  if (!model) return in_context(path.string(), std::move(model).error());
+  ImportReport report;
+  report.source_bytes = mapped.bytes().size();
+  report.tensors = model->tensors.size();
+  PX_CHECK(write_cartridge(*std::move(model), mapped, options, report));
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace pxos::cartridges

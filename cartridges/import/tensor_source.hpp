@@ -1,0 +1,17 @@
+#pragma once
+// A GGUF tensor as an input of the sheet writer. Vectors become linear f32 (norm gains are read
+// whole by the program); matrices keep their blocks bit-exactly as packed16, unless every tensor is
+// to be dequantised.
+
+#include "cartridges/import/gguf.hpp"
+#include "pixelfs/sheet.hpp"
+
+#include <optional>
+
+namespace pxos::cartridges {
+
+/// Keeps: the file's bytes must outlive the input. `as`: empty, or kF32 to dequantise.
+[[nodiscard]] pixelfs::TensorInput tensor_source(const GgufFile& file, const GgufTensor& tensor,
+                                                 std::optional<tensor::DType> as);
+
+}  // namespace pxos::cartridges
