@@ -36,7 +36,8 @@ class Tokenizer {
 
   /// Token ids of `utf8`; bytes that are not UTF-8 count as U+FFFD. User-defined tokens (and
   /// control tokens with parse_special) are cut out first, the longest one at the leftmost place.
-  /// Errors: kLimit above 256 MiB of text.
+  /// Errors: kLimit above 64 MiB of text; kInvalid for text that the vocabulary can
+  /// spell neither in tokens nor as unk.
   Result<std::vector<TokenId>> encode(std::string_view utf8, EncodeOptions options = {}) const;
 
   /// The bytes token `id` stands for; a token may hold a part of a character only. Empty for

@@ -1,0 +1,216 @@
+#include "pxvm/text/vocabulary.hpp"
+
+#include "pxvm/base/checked.hpp"
+#include "pxvm/base/hash.hpp"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace pxos::text {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4B545850;  // "PXTK"
+constexpr std::uint32_t kVersion = 1;
+constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 22U;
+constexpr std::uint64_t kMaxMerges = std::uint64_t{1} << 23U;
+constexpr std::uint64_t kMaxTextBytes = 65535;
+constexpr std::uint64_t kHashBytes = 8;
+constexpr std::uint8_t kAddBos = 1, kAddEos = 2, kSpacePrefix = 4, kHasScores = 8;
+constexpr std::uint8_t kAllFlags = kAddBos | kAddEos | kSpacePrefix | kHasScores;
+
+using IdField = std::optional<TokenId> Vocabulary::*;
+constexpr std::array<std::pair<const char*, IdField>, 5> kIds = {{{"bos", &Vocabulary::bos},
+                                                                  {"eos", &Vocabulary::eos},
+                                                                  {"eot", &Vocabulary::eot},
+                                                                  {"unk", &Vocabulary::unk},
+                                                                  {"pad", &Vocabulary::pad}}};
+
+bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+}
+
+bool is_byte_spelling(std::string_view text) {
+  return text.size() == 6 && text.substr(0, 3) == "<0x" && is_hex_digit(text[3]) &&
+         is_hex_digit(text[4]) && text[5] == '>';
+}
+
+bool is_merge(std::string_view merge) {
+  // The left part may start with the separator only if it is not empty otherwise: look from byte 1.
+  const std::size_t space = merge.find(' ', 1);
+  return space != std::string_view::npos && space + 1 < merge.size() &&
+         merge.find(' ', space + 1) == std::string_view::npos;
+}
+
+Result<void> check_counts(const Vocabulary& v) {
+  const std::size_t n = v.tokens.size();
+  if (n == 0 || n > kMaxTokens)
+    return fail(Errc::kLimit, "vocabulary: {} tokens, expected 1 to {}", n, kMaxTokens);
+  if (v.types.size() != n)
+    return fail(Errc::kInvalid, "vocabulary: {} token types for {} tokens", v.types.size(), n);
+  const bool scores_missing = v.scores.empty() && v.model == Vocabulary::Model::kBpe;
+  if (!scores_missing && v.scores.size() != n)
+    return fail(Errc::kInvalid, "vocabulary: {} scores for {} tokens", v.scores.size(), n);
+  if (v.merges.size() > kMaxMerges)
+    return fail(Errc::kLimit, "vocabulary: {} merges, at most {}", v.merges.size(), kMaxMerges);
+  if (v.pre.size() > kMaxTextBytes)
+    return fail(Errc::kLimit, "vocabulary: pre-tokenizer name of {} bytes", v.pre.size());
+  return {};
+}
+
+Result<void> check_ids(const Vocabulary& v) {
+  for (const auto& [name, field] : kIds) {
+    const std::optional<TokenId> id = v.*field;
+    if (id && (*id < 0 || static_cast<std::size_t>(*id) >= v.tokens.size()))
+      return fail(Errc::kInvalid, "vocabulary: {} is token {} of {}", name, *id, v.tokens.size());
+  }
+  if (v.add_bos && !v.bos) return fail(Errc::kInvalid, "vocabulary: add_bos without a bos token");
+  if (v.add_eos && !v.eos) return fail(Errc::kInvalid, "vocabulary: add_eos without an eos token");
+  return {};
+}
+
+Result<void> check_token(const Vocabulary& v, std::size_t i) {
+  const auto type = static_cast<unsigned>(v.types[i]);
+  if (type < 1 || type > 6)
+    return fail(Errc::kInvalid, "vocabulary: token {} has type {}, expected 1 to 6", i, type);
+  if (v.tokens[i].size() > kMaxTextBytes)
+    return fail(Errc::kLimit, "vocabulary: token {} has {} bytes, at most {}", i,
+                v.tokens[i].size(), kMaxTextBytes);
+  if (v.types[i] == TokenType::kByte && !is_byte_spelling(v.tokens[i]))
+    return fail(Errc::kInvalid, "vocabulary: byte token {} is not spelled <0xHH>", i);
+  if (!v.scores.empty() && std::isnan(v.scores[i]))
+    return fail(Errc::kInvalid, "vocabulary: the score of token {} is NaN", i);
+  return {};
+}
+
+void write_texts(ByteWriter& out, const std::vector<std::string>& texts) {
+  out.u32(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) {
+    out.u16(static_cast<std::uint16_t>(text.size()));
+    out.bytes(as_bytes(text));
+  }
+}
+
+Result<std::vector<std::string>> read_texts(ByteReader& in, std::uint64_t most,
+                                            std::string_view what) {
+  PX_TRY(const std::uint32_t count, in.u32(what));
+  // Each text takes two bytes at least, so a count the entry cannot hold allocates nothing.
+  if (count > most || count > in.remaining() / 2)
+    return fail(Errc::kInvalid, "{} {} at byte {} do not fit", count, what, in.position());
+  std::vector<std::string> texts;
+  texts.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    PX_TRY(const std::uint16_t length, in.u16(what));
+    PX_TRY(const Bytes text, in.bytes(length, what));
+    texts.emplace_back(as_text(text));
+  }
+  return texts;
+}
+
+Result<std::uint8_t> read_header(ByteReader& in, Vocabulary& v) {
+  PX_TRY(const std::uint32_t magic, in.u32("magic"));
+  if (magic != kMagic)
+    return fail(Errc::kInvalid, "bad magic {:#010x}, expected {:#010x}", magic, kMagic);
+  PX_TRY(const std::uint32_t version, in.u32("version"));
+  if (version != kVersion)
+    return fail(Errc::kUnsupported, "version {} at byte 4, this build reads {}", version, kVersion);
+  PX_TRY(const std::uint8_t model, in.u8("model"));
+  if (model != 1 && model != 2)
+    return fail(Errc::kInvalid, "model {} at byte 8, expected 1 or 2", model);
+  v.model = static_cast<Vocabulary::Model>(model);
+  PX_TRY(const std::uint8_t flags, in.u8("flags"));
+  PX_TRY(const std::uint16_t zero, in.u16("reserved"));
+  if ((flags & ~kAllFlags) != 0 || zero != 0)
+    return fail(Errc::kInvalid, "unknown flags {:#04x} {:#06x} at byte 9", flags, zero);
+  v.add_bos = (flags & kAddBos) != 0;
+  v.add_eos = (flags & kAddEos) != 0;
+  v.add_space_prefix = (flags & kSpacePrefix) != 0;
+  for (const auto& [name, field] : kIds) {
+    PX_TRY(const std::int32_t id, in.i32(name));
+    if (id != -1) v.*field = id;
+  }
+  return flags;
+}
+
+Result<void> read_arrays(ByteReader& in, std::uint8_t flags, Vocabulary& v) {
+  PX_TRY(v.pre, in.string32(static_cast<std::uint32_t>(kMaxTextBytes), "pre-tokenizer name"));
+  PX_TRY(v.tokens, read_texts(in, kMaxTokens, "tokens"));
+  PX_TRY(const Bytes types, in.bytes(v.tokens.size(), "token types"));
+  v.types.reserve(types.size());
+  for (const std::uint8_t type : types) v.types.push_back(static_cast<TokenType>(type));
+  if ((flags & kHasScores) != 0) {
+    if (in.remaining() / 4 < v.tokens.size())
+      return fail(Errc::kInvalid, "{} scores at byte {} do not fit", v.tokens.size(),
+                  in.position());
+    v.scores.reserve(v.tokens.size());
+    for (std::size_t i = 0; i < v.tokens.size(); ++i) {
+      PX_TRY(const float score, in.f32("score"));
+      v.scores.push_back(score);
+    }
+  }
+  PX_TRY(v.merges, read_texts(in, kMaxMerges, "merges"));
+  return {};
+}
+
+Result<Vocabulary> parse_body(Bytes entry) {
+  ByteReader in(entry);
+  Vocabulary v;
+  PX_TRY(const std::uint8_t flags, read_header(in, v));
+  // The hash stands at the end: it is checked before the arrays are believed.
+  if (entry.size() < in.position() + kHashBytes) return fail(Errc::kInvalid, "truncated");
+  const Bytes body = entry.first(entry.size() - kHashBytes);
+  ByteReader tail(entry.last(kHashBytes));
+  PX_TRY(const std::uint64_t expected, tail.u64("hash"));
+  if (const std::uint64_t found = xxh3_64(body); found != expected)
+    return fail(Errc::kInvalid, "hash is {:016x}, expected {:016x}", found, expected);
+  ByteReader arrays(body);
+  PX_CHECK(arrays.seek(in.position(), "arrays"));
+  PX_CHECK(read_arrays(arrays, flags, v));
+  if (arrays.remaining() != 0)
+    return fail(Errc::kInvalid, "{} extra bytes at byte {}", arrays.remaining(), arrays.position());
+  return v;
+}
+
+}  // namespace
+
+Result<void> validate(const Vocabulary& v) {
+  if (v.model != Vocabulary::Model::kSpm && v.model != Vocabulary::Model::kBpe)
+    return fail(Errc::kInvalid, "vocabulary: unknown model {}", static_cast<unsigned>(v.model));
+  PX_CHECK(check_counts(v));
+  PX_CHECK(check_ids(v));
+  for (std::size_t i = 0; i < v.tokens.size(); ++i) PX_CHECK(check_token(v, i));
+  for (std::size_t i = 0; i < v.merges.size(); ++i) {
+    if (v.merges[i].size() > kMaxTextBytes || !is_merge(v.merges[i]))
+      return fail(Errc::kInvalid, "vocabulary: merge {} is not \"left right\"", i);
+  }
+  return {};
+}
+
+Result<ByteVector> serialize(const Vocabulary& v) {
+  PX_CHECK(validate(v));
+  ByteWriter out;
+  out.u32(kMagic);
+  out.u32(kVersion);
+  out.u8(static_cast<std::uint8_t>(v.model));
+  const int flags = (v.add_bos ? kAddBos : 0) | (v.add_eos ? kAddEos : 0) |
+                    (v.add_space_prefix ? kSpacePrefix : 0) | (v.scores.empty() ? 0 : kHasScores);
+  out.u8(static_cast<std::uint8_t>(flags));
+  out.u16(0);
+  for (const auto& [name, field] : kIds) out.i32((v.*field).value_or(-1));
+  out.string32(v.pre);
+  write_texts(out, v.tokens);
+  for (const TokenType type : v.types) out.u8(static_cast<std::uint8_t>(type));
+  for (const float score : v.scores) out.f32(score);
+  write_texts(out, v.merges);
+  out.u64(xxh3_64(out.view()));
+  return out.take();
+}
+
+Result<Vocabulary> parse_vocabulary(Bytes entry) {
+  auto parsed = parse_body(entry);
+  if (!parsed) return in_context("tokenizer entry", std::move(parsed).error());
+  if (auto valid = validate(*parsed); !valid) return in_context("tokenizer entry", valid.error());
+  return parsed;
+}
+
+}  // namespace pxos::text
