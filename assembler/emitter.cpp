@@ -8,6 +8,14 @@
 
 namespace pxos::assembler {
 
+isa::Instruction blank(isa::Opcode opcode) {
+  const auto code = static_cast<unsigned>(opcode);
+  isa::Instruction out;
+  out.family = static_cast<std::uint8_t>(code >> 8U);
+  out.op = static_cast<std::uint8_t>(code & 0xFFU);
+  return out;
+}
+
 void Emitter::run() {
   for (const Item& next : assembly_.items) {
     if (reporter_.full() || program_.code.size() > isa::Limits::kCode) return;
@@ -241,8 +249,7 @@ void Emitter::instruction(const Item& item) {
 }
 
 bool Emitter::encode(Draft& draft) {
-  draft.out.family = static_cast<std::uint8_t>(static_cast<unsigned>(draft.info->opcode) >> 8U);
-  draft.out.op = static_cast<std::uint8_t>(static_cast<unsigned>(draft.info->opcode) & 0xFFU);
+  draft.out = blank(draft.info->opcode);
   bool good = true;
   for (std::size_t i = 0; i < draft.info->operand_count; ++i) {
     draft.operand = i;

@@ -137,6 +137,8 @@ class Emitter {
 
 /// "matmul d: f32 tensor (written), a: weight matrix, b: f32 tensor", from the opcode table.
 [[nodiscard]] std::string instruction_form(const isa::OpInfo& info);
+/// An instruction with this opcode and nothing else.
+[[nodiscard]] isa::Instruction blank(isa::Opcode opcode);
 /// What an operand of this kind is, for a person.
 [[nodiscard]] std::string_view kind_text(isa::OperandKind kind);
 
