@@ -1,0 +1,134 @@
+#include "shell/verbs/support.hpp"
+
+#include "assembler/assembler.hpp"
+#include "programs/programs.hpp"
+#include "pxvm/base/file.hpp"
+#include "pxvm/isa/image.hpp"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace pxos::shell {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+}  // namespace
+
+Result<pixelfs::Image> read_picture(const std::filesystem::path& path) {
+  PX_TRY(const ByteVector bytes, read_file(path));
+  auto image = pixelfs::decode_png(bytes);
+  if (!image) return in_context(path.string(), std::move(image).error());
+  return image;
+}
+
+Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image) {
+  PX_TRY(const ByteVector png, pixelfs::encode_png(image));
+  return write_file_atomic(path, png);
+}
+
+Result<isa::Program> read_program(const std::filesystem::path& path) {
+  PX_TRY(const ByteVector bytes, read_file(path));
+  if (!pixelfs::is_png(bytes)) {
+    const auto include = [folder =
+                              path.parent_path()](std::string_view name) -> Result<std::string> {
+      PX_TRY(const ByteVector text, read_file(folder / name));
+      return std::string(as_text(text));
+    };
+    PX_TRY(const isa::VerifiedProgram program,
+           assembler::assemble_or_error(
+               {{path.string(), std::string(as_text(bytes))}, include, true}));
+    return program.program();
+  }
+  const auto decode = [&]() -> Result<isa::Program> {
+    PX_TRY(const pixelfs::Image image, pixelfs::decode_png(bytes));
+    if (image.channels != 3) return fail(Errc::kInvalid, "a program is an RGB picture");
+    return isa::decode_program({image.width, image.height, image.pixels});
+  };
+  auto program = decode();
+  if (!program) return in_context(path.string(), std::move(program).error());
+  return program;
+}
+
+Result<ByteVector> program_png(const isa::Program& program) {
+  PX_TRY(const isa::RgbImage image, isa::encode_program(program));
+  return pixelfs::encode_png({image.width, image.height, 3, image.rgb});
+}
+
+Result<cartridges::ProgramSource> find_program(std::string_view architecture) {
+  if (const programs::EmbeddedProgram* program = programs::find(architecture)) {
+    return cartridges::ProgramSource{std::string(program->name),
+                                     {program->png.begin(), program->png.end()},
+                                     std::string(program->source)};
+  }
+  std::string names;
+  for (const programs::EmbeddedProgram& program : programs::all()) {
+    names += (names.empty() ? "" : ", ") + std::string(program.name);
+  }
+  return fail(Errc::kNotFound, "no forward program for architecture '{}'; there are: {}",
+              architecture, names);
+}
+
+std::filesystem::path home_folder() {
+  if (const std::string own = environment("PXOS_HOME"); !own.empty()) return own;
+  if (const std::string data = environment("XDG_DATA_HOME"); !data.empty())
+    return std::filesystem::path(data) / "pxos";
+  const std::string home = environment("HOME");
+  return home.empty() ? std::filesystem::path() : std::filesystem::path(home) / ".local/share/pxos";
+}
+
+Result<std::filesystem::path> find_cartridge(const std::string& given) {
+  std::error_code ignored;
+  if (std::filesystem::exists(given, ignored)) return std::filesystem::path(given);
+  const std::filesystem::path shelf = home_folder() / "cartridges";
+  for (const std::string& name : {given, given + ".pxa"}) {
+    if (given.find('/') == std::string::npos && std::filesystem::exists(shelf / name, ignored))
+      return shelf / name;
+  }
+  return fail(Errc::kNotFound, "{}: no such cartridge, here or in {}", given, shelf.string());
+}
+
+Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::HostPorts ports) {
+  PX_TRY(const std::filesystem::path path, find_cartridge(arguments.cartridge));
+  hypervisor::HypervisorOptions options;
+  options.threads = arguments.threads;
+  options.home = home_folder();
+  options.ports = std::move(ports);
+  Mounted mounted;
+  PX_TRY(mounted.hypervisor, hypervisor::Hypervisor::create(std::move(options)));
+  hypervisor::MountOptions mount;
+  mount.context = arguments.context;
+  mount.batch = arguments.batch;
+  mount.fuel = arguments.fuel;
+  PX_TRY(mounted.info, mounted.hypervisor->mount(path, mount));
+  return mounted;
+}
+
+ProgressBar::~ProgressBar() {
+  if (visible_) std::fputs("\n", stderr);
+}
+
+void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_view unit,
+                         double unit_size) {
+  constexpr std::size_t kCells = 30;
+  const auto now = Clock::now();
+  if (isatty(STDERR_FILENO) == 0 || total == 0) return;
+  if (visible_ && done < total && now - drawn_ < std::chrono::milliseconds(100)) return;
+  drawn_ = now;
+  visible_ = true;
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const double share = static_cast<double>(done) / static_cast<double>(total);
+  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const auto cells = static_cast<std::size_t>(share * kCells);
+  const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
+  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:.1f} {}/s  {:.0f} s left ", label_,
+             std::string(cells, '#'), std::string(kCells - cells, '.'), share * 100,
+             rate / unit_size, unit, left);
+}
+
+}  // namespace pxos::shell

@@ -1,0 +1,73 @@
+#pragma once
+// What several verbs share: files and pictures by path, programs, a mounted cartridge, progress on
+// stderr.
+
+#include "cartridges/import/import.hpp"
+#include "hypervisor/hypervisor.hpp"
+#include "hypervisor/mount.hpp"
+#include "pixelfs/png.hpp"
+#include "pxvm/isa/program.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace pxos::shell {
+
+/// Reads a PNG; errors carry the path.
+Result<pixelfs::Image> read_picture(const std::filesystem::path& path);
+/// Writes a PNG atomically.
+Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image);
+
+/// A program from `.pxasm` text (assembled, diagnostics in the error) or from a program picture.
+Result<isa::Program> read_program(const std::filesystem::path& path);
+/// The program as the PNG a cartridge carries.
+Result<ByteVector> program_png(const isa::Program& program);
+
+/// The program that ships for an architecture, for importers.
+Result<cartridges::ProgramSource> find_program(std::string_view architecture);
+
+/// Where trust records, cartridges and the log live: PXOS_HOME, else XDG_DATA_HOME/pxos, else
+/// ~/.local/share/pxos.
+[[nodiscard]] std::filesystem::path home_folder();
+
+/// A path to a cartridge: as given when it exists, else NAME(.pxa) in the home's cartridges folder.
+Result<std::filesystem::path> find_cartridge(const std::string& given);
+
+/// One hypervisor with one cartridge mounted.
+struct Mounted {
+  std::unique_ptr<hypervisor::Hypervisor> hypervisor;
+  hypervisor::MountInfo info;
+};
+struct MountArguments {
+  std::string cartridge;
+  std::size_t threads = 0;
+  std::int64_t context = 0;
+  std::int64_t batch = 0;
+  std::uint64_t fuel = 0;
+};
+Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::HostPorts ports = {});
+
+/// A bar with rate and time left on stderr, redrawn a few times a second; silent when stderr is no
+/// terminal.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string label) : label_(std::move(label)) {}
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  void update(std::uint64_t done, std::uint64_t total, std::string_view unit = "MB",
+              double unit_size = 1e6);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string label_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point drawn_{};
+  bool visible_ = false;
+};
+
+}  // namespace pxos::shell
