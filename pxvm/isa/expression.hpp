@@ -40,9 +40,15 @@ struct Expression {
   [[nodiscard]] static Expression integer(std::int64_t value);
   [[nodiscard]] static Expression real(double value);
 
+  /// Checks what evaluate() needs of any values: one value remains, every symbol is below
+  /// `symbol_count`, every literal is finite, at most kMaxSteps steps.
+  [[nodiscard]] Result<void> check(std::size_t symbol_count) const;
   /// Division always gives a real. Errors: kInvalid for division by zero, overflow, unknown symbol,
-  /// bad stack.
+  /// bad stack, a result that is not finite.
   [[nodiscard]] Result<Number> evaluate(std::span<const Number> symbols) const;
+  /// The same value as a polynomial: nullopt with division, sqrt, a real literal, or past the caps
+  /// of Polynomial. Requires: check() passed.
+  [[nodiscard]] std::optional<Polynomial> as_polynomial() const;
   /// As written in assembly, fully parenthesised only where needed for the same postfix form.
   [[nodiscard]] std::string text(std::span<const std::string> names) const;
 

@@ -49,7 +49,8 @@ class Polynomial {
   static Result<Polynomial> read(ByteReader& in, std::size_t symbol_count);
 
  private:
-  void insert(Term term);
+  /// Adds one term; false on overflow or beyond kMaxTerms.
+  [[nodiscard]] bool insert(Term term);
   std::vector<Term> terms_;  ///< no zero coefficients; ascending by (degree, symbols)
 };
 
