@@ -85,6 +85,7 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
   if (limits.batch > 0) inputs.integers["batch"] = limits.batch;
   PX_TRY(std::shared_ptr<const vm::LinkedProgram> linked, vm::link(std::move(verified), inputs));
 
+  pool_ = context.pool;
   host_ = std::make_unique<GuestHost>(*context.ports, manifest.capabilities, 0);
   PX_TRY(session_, vm::Session::create(*linked));
   PX_TRY(machine_, vm::Machine::create(linked, {context.kernels, context.pool, context.stop,

@@ -58,6 +58,7 @@ class Mount {
   [[nodiscard]] vm::Machine& machine() { return *machine_; }
   [[nodiscard]] const vm::Machine& machine() const { return *machine_; }
   [[nodiscard]] bool has_model() const;
+  [[nodiscard]] ThreadPool& pool() const { return *pool_; }
   [[nodiscard]] std::int64_t context_length() const { return context_length_; }
   [[nodiscard]] std::int64_t vocabulary_size() const;
 
@@ -106,6 +107,7 @@ class Mount {
   std::optional<vm::Machine> machine_;
   std::optional<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> chat_;
+  ThreadPool* pool_ = nullptr;
   std::int64_t context_length_ = 0;
   std::int64_t batch_ = 0;
   std::vector<std::int32_t> history_;
