@@ -24,7 +24,7 @@ struct SampleRow {
 };
 
 enum class Palette : std::uint8_t {
-  kDiverging,  ///< blue negative, white-grey zero, red positive: weights
+  kDiverging,  ///< blue negative, near black zero, orange positive: weights
   kHeat,       ///< black, purple, orange, white by magnitude: activations
   kAge,        ///< value dimmed by age: the newest rows bright: KV cache
 };

@@ -1,0 +1,179 @@
+#include "infinite_map/source.hpp"
+
+#include "pxvm/tensor/pack.hpp"
+#include "pxvm/tensor/quantize.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+namespace pxos::infinite_map {
+namespace {
+
+/// One packed matrix, read value by value through the pack contract.
+class PackedReader {
+ public:
+  explicit PackedReader(tensor::PackedTensor tensor)
+      : tensor_(std::move(tensor)), info_(tensor::info(tensor_.dtype)) {}
+
+  void read(const SampleRow& where, std::span<float> out) const {
+    std::vector<float> values(info_.unit_cols);
+    std::int64_t loaded = -1;  // unit column that `values` holds
+    for (std::size_t i = 0; i < where.xs.size(); ++i) {
+      const std::int64_t x = where.xs[i];
+      if (x >= tensor_.cols || where.y >= tensor_.rows) {
+        out[i] = 0;
+        continue;
+      }
+      const std::int64_t column = x / info_.unit_cols;
+      if (column != loaded) load(where.y, column, values);
+      loaded = column;
+      out[i] = values[static_cast<std::size_t>(x % info_.unit_cols)];
+    }
+  }
+
+  /// Three times the root mean square of rows spread over the matrix.
+  [[nodiscard]] float typical_magnitude() const {
+    constexpr std::int64_t kSamples = 16;
+    double sum = 0;
+    double count = 0;
+    std::vector<float> values(info_.unit_cols);
+    for (std::int64_t i = 0; i < kSamples; ++i) {
+      load(i * (tensor_.rows - 1) / kSamples, i * (tensor_.cols - 1) / kSamples / info_.unit_cols,
+           values);
+      for (const float v : values) {
+        if (!std::isfinite(v)) continue;
+        sum += static_cast<double>(v) * v;
+        count += 1;
+      }
+    }
+    const double rms = count > 0 ? std::sqrt(sum / count) : 0;
+    return rms > 0 ? static_cast<float>(3 * rms) : 1.0F;
+  }
+
+ private:
+  const std::uint8_t* unit_at(std::int64_t row, std::int64_t column) const {
+    auto group = static_cast<std::uint64_t>(row / tensor::kUnitRows);
+    for (const tensor::UnitSegment& s : tensor_.segments) {
+      if (group >= s.row_groups) {
+        group -= s.row_groups;
+        continue;
+      }
+      const std::uint64_t slot =
+          s.first_slot + group * tensor_.units_per_group + static_cast<std::uint64_t>(column);
+      return s.base + slot / s.units_per_line * s.line_stride +
+             slot % s.units_per_line * info_.unit_bytes;
+    }
+    return nullptr;
+  }
+
+  /// Dequantises columns [column * unit_cols, ...) of one row. Only the rows up to it are unpacked.
+  void load(std::int64_t row, std::int64_t column, std::span<float> values) const {
+    const std::uint8_t* unit = unit_at(row, column);
+    const auto line = static_cast<std::uint32_t>(row % tensor::kUnitRows);
+    const std::size_t row_bytes = info_.unit_cols / info_.block_elems * info_.block_bytes;
+    std::array<std::uint8_t, std::size_t{tensor::kUnitRows} * 32 * 4> rows{};
+    if (unit == nullptr || row_bytes * tensor::kUnitRows > rows.size()) {
+      std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
+      return;
+    }
+    tensor::unpack_row_group(tensor_.dtype, {unit, info_.unit_bytes}, line + 1, info_.unit_cols,
+                             row_bytes, MutBytes(rows).first((line + 1) * row_bytes));
+    const Bytes bytes = Bytes(rows).subspan(line * row_bytes, row_bytes);
+    if (tensor_.dtype == tensor::DType::kU8Affine) {
+      tensor::dequantize_affine(bytes, {tensor_.affine_min, tensor_.affine_max}, values);
+    } else {
+      tensor::dequantize_row(tensor_.dtype, bytes, values);
+    }
+  }
+
+  tensor::PackedTensor tensor_;
+  const tensor::DTypeInfo& info_;
+};
+
+Rgba pixel_of(const pixelfs::Image& image, std::int64_t x, std::int64_t y) {
+  if (x >= image.width || y >= image.height) return {0, 0, 0, 0};
+  const std::uint8_t* p =
+      image.pixels.data() +
+      (static_cast<std::size_t>(y) * image.width + static_cast<std::size_t>(x)) * image.channels;
+  if (image.channels == 1) return {p[0], p[0], p[0], 255};
+  return {p[0], p[1], p[2], image.channels == 4 ? p[3] : std::uint8_t{255}};
+}
+
+/// Values of a live matrix; `widen` turns an element into a float.
+template <class Element, class Widen>
+RegionSource matrix_source(tensor::Matrix<const Element> matrix, float scale, Widen widen) {
+  RegionSource source;
+  source.scale = scale;
+  source.values = [matrix, widen](const SampleRow& where, std::span<float> out) {
+    const bool inside = where.y < matrix.rows;
+    for (std::size_t i = 0; i < where.xs.size(); ++i) {
+      out[i] = inside && where.xs[i] < matrix.cols ? widen(matrix.row(where.y)[where.xs[i]]) : 0.0F;
+    }
+  };
+  return source;
+}
+
+}  // namespace
+
+RegionSource f32_source(tensor::ConstMatF32 matrix, float scale) {
+  return matrix_source<float>(matrix, scale, [](float v) { return v; });
+}
+
+RegionSource f16_source(tensor::ConstMatF16 matrix, float scale) {
+  RegionSource source = matrix_source<std::uint16_t>(
+      matrix, scale, [](std::uint16_t v) { return tensor::f16_to_f32(v); });
+  source.palette = Palette::kAge;
+  return source;
+}
+
+RegionSource packed_source(const tensor::PackedTensor& tensor) {
+  RegionSource source;
+  const auto reader = std::make_shared<const PackedReader>(tensor);
+  source.palette = Palette::kDiverging;
+  source.scale = tensor.rows > 0 && tensor.cols > 0 ? reader->typical_magnitude() : 1.0F;
+  source.values = [reader](const SampleRow& where, std::span<float> out) {
+    reader->read(where, out);
+  };
+  return source;
+}
+
+RegionSource vector_source(std::span<const float> values, std::int64_t width, float scale) {
+  RegionSource source;
+  source.palette = Palette::kDiverging;
+  source.scale = scale;
+  source.values = [values, width](const SampleRow& where, std::span<float> out) {
+    for (std::size_t i = 0; i < where.xs.size(); ++i) {
+      const auto at = static_cast<std::uint64_t>(where.y * width + where.xs[i]);
+      out[i] = at < values.size() ? values[at] : 0.0F;
+    }
+  };
+  return source;
+}
+
+RegionSource rgba_source(Bytes rgba, std::int64_t width, std::int64_t height) {
+  RegionSource source;
+  source.colors = [rgba, width, height](const SampleRow& where, std::span<Rgba> out) {
+    for (std::size_t i = 0; i < where.xs.size(); ++i) {
+      const auto at = static_cast<std::uint64_t>(where.y * width + where.xs[i]) * 4;
+      const bool inside = where.xs[i] < width && where.y < height && at + 4 <= rgba.size();
+      out[i] = inside ? Rgba{rgba[at], rgba[at + 1], rgba[at + 2], rgba[at + 3]} : Rgba{0, 0, 0, 0};
+    }
+  };
+  return source;
+}
+
+RegionSource image_source(pixelfs::Image image) {
+  RegionSource source;
+  const auto kept = std::make_shared<const pixelfs::Image>(std::move(image));
+  source.colors = [kept](const SampleRow& where, std::span<Rgba> out) {
+    for (std::size_t i = 0; i < where.xs.size(); ++i)
+      out[i] = pixel_of(*kept, where.xs[i], where.y);
+  };
+  return source;
+}
+
+}  // namespace pxos::infinite_map
