@@ -76,6 +76,24 @@ Result<void> verify_entry(const ManifestEntry& entry, Bytes bytes) {
   return {};
 }
 
+/// What lies between label, entries and manifest is zero: nothing is hidden there.
+Result<void> verify_padding(Bytes file, std::uint64_t label_size, const Manifest& manifest,
+                            std::uint64_t manifest_size) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> used{
+      {file.size() - manifest_size, file.size()}};
+  for (const ManifestEntry& entry : manifest.entries)
+    if (entry.size > 0) used.emplace_back(entry.offset, entry.offset + entry.size);
+  std::sort(used.begin(), used.end());
+  std::uint64_t at = label_size;
+  for (const auto& [start, end] : used) {
+    const Bytes gap = file.subspan(at, start - at);
+    if (std::any_of(gap.begin(), gap.end(), [](std::uint8_t byte) { return byte != 0; }))
+      return fail(Errc::kInvalid, "bytes that are not zero in the padding [{}, {})", at, start);
+    at = end;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Cartridge> Cartridge::open(const std::filesystem::path& path) {
@@ -104,6 +122,7 @@ Result<Cartridge> Cartridge::from_bytes(Bytes bytes, std::string name) {
   Cartridge cartridge;
   cartridge.bytes_ = bytes;
   PX_TRY(cartridge.label_size_, pixelfs::png_length(bytes));
+  cartridge.manifest_size_ = index->manifest_size;
   cartridge.path_ = std::move(name);
   cartridge.manifest_ = *std::move(manifest);
   cartridge.manifest_digest_ = digest;
@@ -141,6 +160,8 @@ Result<void> Cartridge::verify() const {
     const auto checked = verify_entry(entry, bytes(entry));
     if (!checked) return in_context(path_, checked.error());
   }
+  const auto padding = verify_padding(bytes_, label_size_, manifest_, manifest_size_);
+  if (!padding) return in_context(path_, padding.error());
   const auto picture = pixelfs::decode_png(label(), kLabelLimits);
   if (!picture) return in_context(path_ + ": label", picture.error());
   const auto strip = read_label_strip(*picture);

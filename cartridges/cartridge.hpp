@@ -36,7 +36,7 @@ class Cartridge {
   /// The label picture: the file up to the end of its IEND.
   [[nodiscard]] Bytes label() const { return bytes_.first(label_size_); }
 
-  /// Checks every entry's XXH3-128 and BLAKE3, and the label's digest strip.
+  /// Checks every entry's XXH3-128 and BLAKE3, that padding is zero, and the label's digest strip.
   Result<void> verify() const;
 
  private:
@@ -45,6 +45,7 @@ class Cartridge {
   Bytes bytes_;
   std::string path_;
   std::uint64_t label_size_ = 0;
+  std::uint64_t manifest_size_ = 0;
   Manifest manifest_;
   Xxh128 manifest_digest_;
 };

@@ -7,6 +7,7 @@
 #include "pxvm/base/file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace pxos::cartridges {
@@ -48,12 +49,20 @@ class Sampler {
   std::uint64_t position_ = 0;
 };
 
+/// Whether a window shows something: padding and directories are mostly one byte.
+bool has_contrast(const ByteVector& window) {
+  if (window.size() != kThumbnailBytes) return false;
+  std::array<std::uint32_t, 256> counts{};
+  for (const std::uint8_t byte : window) ++counts[byte];
+  return *std::max_element(counts.begin(), counts.end()) < kThumbnailBytes / 4 * 3;
+}
+
 /// Windows of all sheets by turns: first one of each, then the second of each, until it is enough.
 std::vector<Thumbnail> choose_thumbnails(const std::vector<Sampler>& samplers) {
   std::vector<Thumbnail> out;
   for (std::size_t k = 0; k < kMaxThumbnails; ++k)
     for (const Sampler& sampler : samplers)
-      if (out.size() < kMaxThumbnails && sampler.windows()[k].bytes.size() == kThumbnailBytes)
+      if (out.size() < kMaxThumbnails && has_contrast(sampler.windows()[k].bytes))
         out.push_back(sampler.windows()[k]);
   return out;
 }
