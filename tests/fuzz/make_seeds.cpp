@@ -88,14 +88,43 @@ Result<ByteVector> small_vocabulary(pxos::text::Vocabulary::Model model) {
   return pxos::text::serialize(vocabulary);
 }
 
-Result<void> write_cartridge(const fs::path& corpus, ByteVector sheet, ByteVector program) {
-  using pxos::cartridges::EntryKind;
+/// Every key of a manifest in use.
+pxos::cartridges::Manifest full_manifest() {
   pxos::cartridges::Manifest manifest;
   manifest.name = "seed";
   manifest.version = "1.0.0";
   manifest.title = "Seed";
+  manifest.creator_kind = "human";
+  manifest.creator_name = "somebody";
+  manifest.capabilities = {"console", "screen"};
   manifest.architecture = "seed";
   manifest.integers = {{"dim", 4}};
+  manifest.reals = {{"eps", 1e-5}};
+  manifest.chat_template = "{{ messages[0].content }}";
+  manifest.stop_tokens = {2};
+  manifest.stop_strings = {"\n"};
+  manifest.self_tests = {{"one", {1, 2}, {3}}};
+  manifest.unknown = {{"later", "[1]"}};
+  return manifest;
+}
+
+Result<void> write_manifest(const fs::path& corpus) {
+  pxos::cartridges::Manifest manifest = full_manifest();
+  pxos::cartridges::ManifestEntry entry;
+  entry.name = "a.pxi";
+  entry.kind = pxos::cartridges::EntryKind::kSheet;
+  entry.kind_text = "sheet";
+  entry.offset = 65536;
+  entry.size = 10;
+  manifest.entries = {entry};
+  const std::string json = pxos::cartridges::manifest_json(manifest);
+  PX_CHECK(pxos::cartridges::parse_manifest(pxos::as_bytes(json)));
+  return write_seed(corpus / "manifest", "full.json", pxos::as_bytes(json));
+}
+
+Result<void> write_cartridge(const fs::path& corpus, ByteVector sheet, ByteVector program) {
+  using pxos::cartridges::EntryKind;
+  const pxos::cartridges::Manifest manifest = full_manifest();
   std::vector<pxos::cartridges::EntrySource> entries;
   entries.push_back(
       pxos::cartridges::entry_from_bytes("u8.0.pxi", EntryKind::kSheet, std::move(sheet)));
@@ -118,6 +147,7 @@ Result<void> write_all(const fs::path& corpus) {
   PX_CHECK(write_seed(corpus / "tokenizer", "spm", spm));
   PX_TRY(const ByteVector bpe, small_vocabulary(Model::kBpe));
   PX_CHECK(write_seed(corpus / "tokenizer", "bpe", bpe));
+  PX_CHECK(write_manifest(corpus));
   return write_cartridge(corpus, sheets.files.front().bytes, program);
 }
 

@@ -89,11 +89,6 @@ def npz_seeds():
 
 
 def manifest_seeds():
-    digests = {"blake3": "00" * 32, "xxh3": "00" * 16}
-    full = {"format": {"major": 1, "minor": 0}, "name": "seed", "version": "1.0.0", "title": "Seed", "kind": "model",
-            "capabilities": ["console"], "architecture": "llama", "hyper": {"dim": 64, "rms_eps": 1e-5},
-            "entries": [{"name": "a.pxi", "kind": "sheet", "offset": 4096, "size": 10, **digests}], "unknown": [1]}
-    yield "full.json", json.dumps(full, sort_keys=True, separators=(",", ":")).encode()
     yield "deep.json", b"[" * 600 + b"]" * 600
 
 
