@@ -1,0 +1,241 @@
+// The 16-lane vector of the AVX2 set: two ymm registers, lanes 0-7 in `a`, 8-15 in `b`. Same functions as
+// vec_scalar.inl, which says what each one means; included by avx2.cpp only, inside its namespace.
+
+struct Vf {
+  __m256 a, b;
+};
+struct Vi {
+  __m256i a, b;
+};
+
+/// All ones in the first n of 8 lanes.
+PX_INLINE __m256i first_lanes(std::size_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<std::int32_t>(n)), lane);
+}
+PX_INLINE std::size_t low_count(std::size_t n) { return n < 8 ? n : 8; }
+PX_INLINE std::size_t high_count(std::size_t n) { return n < 8 ? 0 : n - 8; }
+
+PX_INLINE Vf zero_f() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+PX_INLINE Vf set_f(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+PX_INLINE Vf load_f(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
+  return {_mm256_maskload_ps(p, first_lanes(low_count(n))),
+          _mm256_maskload_ps(p + 8, first_lanes(high_count(n)))};
+}
+PX_INLINE void store_f(float* p, Vf x) {
+  _mm256_storeu_ps(p, x.a);
+  _mm256_storeu_ps(p + 8, x.b);
+}
+PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) {
+  _mm256_maskstore_ps(p, first_lanes(low_count(n)), x.a);
+  _mm256_maskstore_ps(p + 8, first_lanes(high_count(n)), x.b);
+}
+
+PX_INLINE Vf add(Vf x, Vf y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+PX_INLINE Vf sub(Vf x, Vf y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+PX_INLINE Vf mul(Vf x, Vf y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+PX_INLINE Vf div(Vf x, Vf y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+PX_INLINE Vf fma(Vf x, Vf y, Vf z) {
+  return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+PX_INLINE Vf sqrt_f(Vf x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+PX_INLINE Vf max_f(Vf x, Vf y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+PX_INLINE Vf min_f(Vf x, Vf y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+PX_INLINE Vf select_lt(Vf x, Vf y, Vf yes, Vf no) {
+  return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
+          _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
+}
+
+PX_INLINE Vi set_i(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+PX_INLINE Vi add_i(Vi x, Vi y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+PX_INLINE Vi sub_i(Vi x, Vi y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+PX_INLINE Vi and_i(Vi x, Vi y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
+PX_INLINE Vi max_i(Vi x, Vi y) { return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)}; }
+template <int kBits>
+PX_INLINE Vi shl_i(Vi x) {
+  return {_mm256_slli_epi32(x.a, kBits), _mm256_slli_epi32(x.b, kBits)};
+}
+template <int kBits>
+PX_INLINE Vi sra_i(Vi x) {
+  return {_mm256_srai_epi32(x.a, kBits), _mm256_srai_epi32(x.b, kBits)};
+}
+PX_INLINE Vf to_f(Vi x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+PX_INLINE Vi as_i(Vf x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
+PX_INLINE Vf as_f(Vi x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+
+PX_INLINE __m128i load_128(const void* p) {
+  return _mm_loadu_si128(static_cast<const __m128i*>(p));
+}
+PX_INLINE Vf load_f16(const void* p) {
+  const std::uint8_t* bytes = static_cast<const std::uint8_t*>(p);
+  return {_mm256_cvtph_ps(load_128(bytes)), _mm256_cvtph_ps(load_128(bytes + 16))};
+}
+PX_INLINE Vf load_f16_n(const std::uint16_t* p, std::size_t n) {
+  std::uint16_t full[16] = {};
+  __builtin_memcpy(full, p, n * sizeof *p);
+  return load_f16(full);
+}
+PX_INLINE void store_f16_n(std::uint16_t* p, Vf x, std::size_t n) {
+  std::uint16_t full[16];
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(full)),
+                   _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(full + 8)),
+                   _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT));
+  __builtin_memcpy(p, full, n * sizeof *p);
+}
+PX_INLINE __m256 widen_bf16(__m128i half) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+PX_INLINE Vf load_bf16(const void* p) {
+  const std::uint8_t* bytes = static_cast<const std::uint8_t*>(p);
+  return {widen_bf16(load_128(bytes)), widen_bf16(load_128(bytes + 16))};
+}
+PX_INLINE Vf load_u8(const void* p) {
+  const __m128i bytes = load_128(p);
+  return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
+          _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+
+PX_INLINE float fold_add(Vf x) {
+  const __m256 f8 = _mm256_add_ps(x.a, x.b);
+  const __m128 f4 = _mm_add_ps(_mm256_castps256_ps128(f8), _mm256_extractf128_ps(f8, 1));
+  const __m128 f2 = _mm_add_ps(f4, _mm_movehl_ps(f4, f4));
+  return _mm_cvtss_f32(_mm_add_ss(f2, _mm_shuffle_ps(f2, f2, 1)));
+}
+PX_INLINE float fold_max(Vf x) {
+  const __m256 f8 = _mm256_max_ps(x.a, x.b);
+  const __m128 f4 = _mm_max_ps(_mm256_castps256_ps128(f8), _mm256_extractf128_ps(f8, 1));
+  const __m128 f2 = _mm_max_ps(f4, _mm_movehl_ps(f4, f4));
+  return _mm_cvtss_f32(_mm_max_ss(f2, _mm_shuffle_ps(f2, f2, 1)));
+}
+PX_INLINE std::int32_t fold_max_i(Vi x) {
+  const __m256i i8 = _mm256_max_epi32(x.a, x.b);
+  const __m128i i4 = _mm_max_epi32(_mm256_castsi256_si128(i8), _mm256_extracti128_si256(i8, 1));
+  const __m128i i2 = _mm_max_epi32(i4, _mm_shuffle_epi32(i4, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(i2, _mm_shuffle_epi32(i2, 0xB1)));
+}
+PX_INLINE std::int32_t fold_add_i(Vi x) {
+  const __m256i i8 = _mm256_add_epi32(x.a, x.b);
+  const __m128i i4 = _mm_add_epi32(_mm256_castsi256_si128(i8), _mm256_extracti128_si256(i8, 1));
+  const __m128i i2 = _mm_add_epi32(i4, _mm_shuffle_epi32(i4, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(i2, _mm_shuffle_epi32(i2, 0xB1)));
+}
+PX_INLINE __m128i narrow_i8(Vi x) {  // 16 x int32 in range -> 16 x int8
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xD8);
+  return _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+PX_INLINE void store_i8(std::int8_t* p, Vi low, Vi high) {
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p)), narrow_i8(low));
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p + 16)), narrow_i8(high));
+}
+
+PX_INLINE Vf swap_pairs(Vf x) {
+  return {_mm256_permute_ps(x.a, 0xB1), _mm256_permute_ps(x.b, 0xB1)};
+}
+PX_INLINE Vf dup_even(Vf x) { return {_mm256_moveldup_ps(x.a), _mm256_moveldup_ps(x.b)}; }
+PX_INLINE Vf dup_odd(Vf x) { return {_mm256_movehdup_ps(x.a), _mm256_movehdup_ps(x.b)}; }
+PX_INLINE Vf blend_odd(Vf even, Vf odd) {
+  return {_mm256_blend_ps(even.a, odd.a, 0xAA), _mm256_blend_ps(even.b, odd.b, 0xAA)};
+}
+template <int kPick>
+PX_INLINE __m256 pick_lanes(__m256 x, __m256 y) {  // even (0x88) or odd (0xDD) lanes of x then y
+  const __m256 mixed = _mm256_shuffle_ps(x, y, kPick);
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
+}
+PX_INLINE void deinterleave(Vf x, Vf y, Vf& even, Vf& odd) {
+  even = {pick_lanes<0x88>(x.a, x.b), pick_lanes<0x88>(y.a, y.b)};
+  odd = {pick_lanes<0xDD>(x.a, x.b), pick_lanes<0xDD>(y.a, y.b)};
+}
+
+/// In-register transposition: r[i] lane j <-> r[j] lane i.
+PX_INLINE void transpose_registers(__m256 (&r)[8]) {
+  __m256 s[8];
+  for (int i = 0; i < 8; i += 2) {
+    s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(s[i], s[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(s[i], s[i + 2], 0xEE);
+    r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xEE);
+  }
+  for (int i = 0; i < 4; ++i) {
+    s[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+    s[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+  }
+  for (int i = 0; i < 8; ++i) r[i] = s[i];
+}
+
+PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std::uint32_t rows,
+                             std::uint32_t cols, float* to, std::size_t to_stride) {
+  Vf wide[16];
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    wide[i] = i < rows ? load_f16_n(from + i * stride, cols) : zero_f();
+  }
+  for (std::uint32_t quarter = 0; quarter < 4; ++quarter) {
+    const std::uint32_t row0 = quarter / 2 * 8;
+    const std::uint32_t col0 = quarter % 2 * 8;
+    __m256 r[8];
+    for (std::uint32_t i = 0; i < 8; ++i) r[i] = col0 == 0 ? wide[row0 + i].a : wide[row0 + i].b;
+    transpose_registers(r);
+    for (std::uint32_t i = 0; i < 8 && col0 + i < cols; ++i) {
+      _mm256_storeu_ps(to + (col0 + i) * to_stride + row0, r[i]);
+    }
+  }
+}
+
+// Block dots. vpmaddubsw saturates at 32767: |w| <= 128 as its unsigned side and sign(x, w), |x| <= 127, as
+// its signed side keep a pair sum at or below 32512; nibbles (<= 15) allow eight pair sums in 16 bits (30480).
+
+PX_INLINE __m256i load_256(const std::uint8_t* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(static_cast<const void*>(p)));
+}
+PX_INLINE __m256i broadcast_dword(const void* p) {
+  std::int32_t x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return _mm256_set1_epi32(x);
+}
+
+struct W8 {
+  const std::uint8_t* q;
+};
+struct W4 {
+  const std::uint8_t* q;
+};
+PX_INLINE W8 load_q8(const std::uint8_t* q) { return {q}; }
+PX_INLINE W4 load_q4(const std::uint8_t* q) { return {q}; }
+
+PX_INLINE __m256i dot4_q8(const std::uint8_t* q, __m256i x, __m256i sum) {
+  const __m256i w = _mm256_xor_si256(load_256(q), _mm256_set1_epi8(-128));
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+PX_INLINE Vi dot_q8(W8 w, const std::int8_t* x, std::int32_t) {
+  Vi sum = set_i(0);
+  for (int j = 0; j < 8; ++j) {
+    const __m256i four = broadcast_dword(x + 4 * j);
+    sum.a = dot4_q8(w.q + 64 * j, four, sum.a);
+    sum.b = dot4_q8(w.q + 64 * j + 32, four, sum.b);
+  }
+  return sum;
+}
+PX_INLINE __m256i dot_nibbles(const std::uint8_t* q, const std::int8_t* x) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  __m256i pairs = _mm256_setzero_si256();
+  for (int j = 0; j < 4; ++j) {
+    const __m256i both = load_256(q + 64 * j);
+    const __m256i low = _mm256_and_si256(both, mask);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
+    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(low, broadcast_dword(x + 4 * j)));
+    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(high, broadcast_dword(x + 16 + 4 * j)));
+  }
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+PX_INLINE Vi dot_q4_1(W4 w, const std::int8_t* x, std::int32_t) {
+  return {dot_nibbles(w.q, x), dot_nibbles(w.q + 32, x)};
+}
+PX_INLINE Vi dot_q4_0(W4 w, const std::int8_t* x, std::int32_t minus_128_sum) {
+  return add_i(dot_q4_1(w, x, 0), set_i(minus_128_sum / 16));
+}

@@ -1,0 +1,187 @@
+// The 16-lane vector of the AVX-512 set: one zmm register. Same functions as vec_scalar.inl, which says what
+// each one means; included by avx512.cpp only, inside its namespace.
+
+struct Vf {
+  __m512 v;
+};
+struct Vi {
+  __m512i v;
+};
+
+PX_INLINE __mmask16 first_lanes(std::size_t n) {
+  return static_cast<__mmask16>((1U << n) - 1U);
+}
+
+PX_INLINE Vf zero_f() { return {_mm512_setzero_ps()}; }
+PX_INLINE Vf set_f(float x) { return {_mm512_set1_ps(x)}; }
+PX_INLINE Vf load_f(const float* p) { return {_mm512_loadu_ps(p)}; }
+PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
+  return {_mm512_maskz_loadu_ps(first_lanes(n), p)};
+}
+PX_INLINE void store_f(float* p, Vf x) { _mm512_storeu_ps(p, x.v); }
+PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), x.v);
+}
+
+PX_INLINE Vf add(Vf a, Vf b) { return {_mm512_add_ps(a.v, b.v)}; }
+PX_INLINE Vf sub(Vf a, Vf b) { return {_mm512_sub_ps(a.v, b.v)}; }
+PX_INLINE Vf mul(Vf a, Vf b) { return {_mm512_mul_ps(a.v, b.v)}; }
+PX_INLINE Vf div(Vf a, Vf b) { return {_mm512_div_ps(a.v, b.v)}; }
+PX_INLINE Vf fma(Vf a, Vf b, Vf c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+PX_INLINE Vf sqrt_f(Vf a) { return {_mm512_sqrt_ps(a.v)}; }
+PX_INLINE Vf max_f(Vf a, Vf b) { return {_mm512_max_ps(a.v, b.v)}; }
+PX_INLINE Vf min_f(Vf a, Vf b) { return {_mm512_min_ps(a.v, b.v)}; }
+PX_INLINE Vf select_lt(Vf a, Vf b, Vf yes, Vf no) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
+
+PX_INLINE Vi set_i(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+PX_INLINE Vi add_i(Vi a, Vi b) { return {_mm512_add_epi32(a.v, b.v)}; }
+PX_INLINE Vi sub_i(Vi a, Vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+PX_INLINE Vi and_i(Vi a, Vi b) { return {_mm512_and_si512(a.v, b.v)}; }
+PX_INLINE Vi max_i(Vi a, Vi b) { return {_mm512_max_epi32(a.v, b.v)}; }
+template <int kBits>
+PX_INLINE Vi shl_i(Vi a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+PX_INLINE Vi sra_i(Vi a) {
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
+PX_INLINE Vf to_f(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
+PX_INLINE Vi as_i(Vf a) { return {_mm512_castps_si512(a.v)}; }
+PX_INLINE Vf as_f(Vi a) { return {_mm512_castsi512_ps(a.v)}; }
+
+PX_INLINE __m256i load_u16_n(const std::uint16_t* p, std::size_t n) {
+  return _mm256_maskz_loadu_epi16(first_lanes(n), p);
+}
+PX_INLINE Vf load_f16(const void* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)))};
+}
+PX_INLINE Vf load_f16_n(const std::uint16_t* p, std::size_t n) {
+  return {_mm512_cvtph_ps(load_u16_n(p, n))};
+}
+PX_INLINE void store_f16_n(std::uint16_t* p, Vf x, std::size_t n) {
+  _mm256_mask_storeu_epi16(p, first_lanes(n), _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT));
+}
+PX_INLINE Vf load_bf16(const void* p) {
+  const __m256i half = _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
+}
+PX_INLINE Vf load_u8(const void* p) {
+  const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
+  return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
+}
+
+PX_INLINE __m256 low_half(__m512 v) { return _mm512_castps512_ps256(v); }
+PX_INLINE __m256 high_half(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
+PX_INLINE float fold_add(Vf a) {
+  const __m256 f8 = _mm256_add_ps(low_half(a.v), high_half(a.v));
+  const __m128 f4 = _mm_add_ps(_mm256_castps256_ps128(f8), _mm256_extractf128_ps(f8, 1));
+  const __m128 f2 = _mm_add_ps(f4, _mm_movehl_ps(f4, f4));
+  return _mm_cvtss_f32(_mm_add_ss(f2, _mm_shuffle_ps(f2, f2, 1)));
+}
+PX_INLINE float fold_max(Vf a) {
+  const __m256 f8 = _mm256_max_ps(low_half(a.v), high_half(a.v));
+  const __m128 f4 = _mm_max_ps(_mm256_castps256_ps128(f8), _mm256_extractf128_ps(f8, 1));
+  const __m128 f2 = _mm_max_ps(f4, _mm_movehl_ps(f4, f4));
+  return _mm_cvtss_f32(_mm_max_ss(f2, _mm_shuffle_ps(f2, f2, 1)));
+}
+PX_INLINE std::int32_t fold_max_i(Vi a) { return _mm512_reduce_max_epi32(a.v); }
+PX_INLINE std::int32_t fold_add_i(Vi a) { return _mm512_reduce_add_epi32(a.v); }
+PX_INLINE void store_i8(std::int8_t* p, Vi low, Vi high) {
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p)), _mm512_cvtepi32_epi8(low.v));
+  _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p + 16)), _mm512_cvtepi32_epi8(high.v));
+}
+
+PX_INLINE Vf swap_pairs(Vf a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
+PX_INLINE Vf dup_even(Vf a) { return {_mm512_moveldup_ps(a.v)}; }
+PX_INLINE Vf dup_odd(Vf a) { return {_mm512_movehdup_ps(a.v)}; }
+PX_INLINE Vf blend_odd(Vf even, Vf odd) { return {_mm512_mask_blend_ps(0xAAAA, even.v, odd.v)}; }
+PX_INLINE void deinterleave(Vf a, Vf b, Vf& even, Vf& odd) {
+  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  even = {_mm512_permutex2var_ps(a.v, evens, b.v)};
+  odd = {_mm512_permutex2var_ps(a.v, odds, b.v)};
+}
+
+/// In-register transposition: r[i] lane j <-> r[j] lane i.
+PX_INLINE void transpose_registers(__m512 (&r)[16]) {
+  __m512 s[16];
+  for (int i = 0; i < 16; i += 2) {  // pairs of rows: 2 x 2 blocks
+    s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {  // 4 x 4 blocks within each 128-bit lane
+    r[i] = _mm512_shuffle_ps(s[i], s[i + 2], 0x44);
+    r[i + 1] = _mm512_shuffle_ps(s[i], s[i + 2], 0xEE);
+    r[i + 2] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0x44);
+    r[i + 3] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0xEE);
+  }
+  for (int i = 0; i < 4; ++i) {  // 128-bit lanes
+    const __m512 a = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    const __m512 b = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xDD);
+    const __m512 c = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    const __m512 d = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xDD);
+    s[i] = _mm512_shuffle_f32x4(a, c, 0x88);
+    s[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
+    s[i + 8] = _mm512_shuffle_f32x4(a, c, 0xDD);
+    s[i + 12] = _mm512_shuffle_f32x4(b, d, 0xDD);
+  }
+  for (int i = 0; i < 16; ++i) r[i] = s[i];
+}
+
+PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std::uint32_t rows,
+                             std::uint32_t cols, float* to, std::size_t to_stride) {
+  __m512 r[16];
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    r[i] = i < rows ? _mm512_cvtph_ps(load_u16_n(from + i * stride, cols)) : _mm512_setzero_ps();
+  }
+  transpose_registers(r);
+  for (std::uint32_t i = 0; i < cols; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
+}
+
+// Block dots: weights unsigned, so that vpdpbusd needs no sign trick; the offset is the start value.
+
+PX_INLINE __m512i load_bytes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+PX_INLINE __m512i broadcast_dword(const void* p) {
+  std::int32_t x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return _mm512_set1_epi32(x);
+}
+
+struct W8 {
+  __m512i w[8];
+};
+struct W4 {
+  __m512i w[8];
+};
+
+PX_INLINE W8 load_q8(const std::uint8_t* q) {
+  W8 out;
+  for (int j = 0; j < 8; ++j) out.w[j] = load_bytes(q + 64 * j);
+  return out;
+}
+PX_INLINE W4 load_q4(const std::uint8_t* q) {
+  W4 out;
+  const __m512i low = _mm512_set1_epi8(15);
+  for (int j = 0; j < 4; ++j) {
+    const __m512i both = load_bytes(q + 64 * j);
+    out.w[j] = _mm512_and_si512(both, low);
+    out.w[j + 4] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+  }
+  return out;
+}
+PX_INLINE Vi dot_unsigned(const __m512i (&w)[8], const std::int8_t* x, __m512i start) {
+  for (int j = 0; j < 8; ++j) start = _mm512_dpbusd_epi32(start, w[j], broadcast_dword(x + 4 * j));
+  return {start};
+}
+PX_INLINE Vi dot_q8(const W8& w, const std::int8_t* x, std::int32_t minus_128_sum) {
+  return dot_unsigned(w.w, x, _mm512_set1_epi32(minus_128_sum));
+}
+PX_INLINE Vi dot_q4_0(const W4& w, const std::int8_t* x, std::int32_t minus_128_sum) {
+  return dot_unsigned(w.w, x, _mm512_set1_epi32(minus_128_sum / 16));
+}
+PX_INLINE Vi dot_q4_1(const W4& w, const std::int8_t* x, std::int32_t) {
+  return dot_unsigned(w.w, x, _mm512_setzero_si512());
+}

@@ -1,0 +1,256 @@
+// The 16-lane vector of the scalar set, and what every function of a vector type means. Compiler vectors of
+// baseline x86-64: no instruction beyond SSE2, no library call. Included by scalar.cpp only, inside its
+// namespace.
+
+using Lanes = float __attribute__((vector_size(64)));
+using IntLanes = std::int32_t __attribute__((vector_size(64)));
+using UintLanes = std::uint32_t __attribute__((vector_size(64)));
+
+struct Vf {
+  Lanes v;
+};
+struct Vi {
+  IntLanes v;
+};
+
+PX_INLINE Vf zero_f() { return {Lanes{}}; }
+PX_INLINE Vf set_f(float x) { return {x - Lanes{}}; }
+PX_INLINE Vf load_f(const float* p) {
+  Vf x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+/// The first n <= 16 elements; the other lanes are zero and their memory is not touched.
+PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
+  Vf x = zero_f();
+  __builtin_memcpy(&x, p, n * sizeof *p);
+  return x;
+}
+PX_INLINE void store_f(float* p, Vf x) { __builtin_memcpy(p, &x, sizeof x); }
+PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) { __builtin_memcpy(p, &x, n * sizeof *p); }
+
+PX_INLINE Vf add(Vf a, Vf b) { return {a.v + b.v}; }
+PX_INLINE Vf sub(Vf a, Vf b) { return {a.v - b.v}; }
+PX_INLINE Vf mul(Vf a, Vf b) { return {a.v * b.v}; }
+PX_INLINE Vf div(Vf a, Vf b) { return {a.v / b.v}; }
+/// a > b ? a : b, so b when either is NaN or both are zero (as the hardware instruction).
+PX_INLINE Vf max_f(Vf a, Vf b) { return {a.v > b.v ? a.v : b.v}; }
+PX_INLINE Vf min_f(Vf a, Vf b) { return {a.v < b.v ? a.v : b.v}; }
+PX_INLINE Vf select_lt(Vf a, Vf b, Vf yes, Vf no) { return {a.v < b.v ? yes.v : no.v}; }
+PX_INLINE Vf sqrt_f(Vf a) {
+  for (int i = 0; i < 16; ++i) a.v[i] = __builtin_sqrtf(a.v[i]);
+  return a;
+}
+
+using Doubles = double __attribute__((vector_size(16)));
+using Longs = std::int64_t __attribute__((vector_size(16)));
+using Ulongs = std::uint64_t __attribute__((vector_size(16)));
+
+/// a * b + c of two lanes, rounded to odd at 53 bits. a * b is exact in f64 (24 + 24 bits); the sum's error
+/// is found exactly, and an inexact even sum steps to its odd neighbour on the side of the error. Rounding
+/// that to f32 is then the single rounding of an FMA (53 >= 24 + 2).
+PX_INLINE Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
+  const Doubles product = a * b;
+  const Doubles sum = product + c;
+  const Doubles c_part = sum - product;
+  const Doubles error = (product - (sum - c_part)) + (c - c_part);
+  const Ulongs bits = reinterpret_cast<Ulongs>(sum);
+  const Ulongs inexact = reinterpret_cast<Ulongs>((error < 0.0) | (error > 0.0));  // false for NaN
+  const Ulongs even = (bits & 1U) - 1U;
+  const Ulongs opposite = (bits ^ reinterpret_cast<Ulongs>(error)) >> 63;
+  const Ulongs step = 1U - 2U * opposite;
+  return reinterpret_cast<Doubles>(bits + (step & inexact & even));
+}
+PX_INLINE Vf fma(Vf a, Vf b, Vf c) {
+  Vf out;
+  for (int i = 0; i < 16; i += 2) {
+    const Doubles x = {a.v[i], a.v[i + 1]};
+    const Doubles y = {b.v[i], b.v[i + 1]};
+    const Doubles z = {c.v[i], c.v[i + 1]};
+    const Doubles r = fma_to_odd(x, y, z);
+    out.v[i] = static_cast<float>(r[0]);
+    out.v[i + 1] = static_cast<float>(r[1]);
+  }
+  return out;
+}
+
+PX_INLINE Vi set_i(std::int32_t x) { return {x - IntLanes{}}; }
+PX_INLINE Vi add_i(Vi a, Vi b) { return {a.v + b.v}; }
+PX_INLINE Vi sub_i(Vi a, Vi b) {  // wraps: callers subtract bit patterns
+  return {reinterpret_cast<IntLanes>(reinterpret_cast<UintLanes>(a.v) -
+                                     reinterpret_cast<UintLanes>(b.v))};
+}
+PX_INLINE Vi and_i(Vi a, Vi b) { return {a.v & b.v}; }
+PX_INLINE Vi max_i(Vi a, Vi b) { return {a.v > b.v ? a.v : b.v}; }
+template <int kBits>
+PX_INLINE Vi shl_i(Vi a) {
+  return {reinterpret_cast<IntLanes>(reinterpret_cast<UintLanes>(a.v) << kBits)};
+}
+template <int kBits>
+PX_INLINE Vi sra_i(Vi a) {
+  return {a.v >> kBits};
+}
+PX_INLINE Vf to_f(Vi a) { return {__builtin_convertvector(a.v, Lanes)}; }
+/// Bit patterns.
+PX_INLINE Vi as_i(Vf a) { return {reinterpret_cast<IntLanes>(a.v)}; }
+PX_INLINE Vf as_f(Vi a) { return {reinterpret_cast<Lanes>(a.v)}; }
+
+/// f16 bits in 32-bit lanes -> f32: the fraction moved up is the value times 2^-112, denormals included.
+PX_INLINE Vf widen_f16(UintLanes half) {
+  const UintLanes magnitude = (half & 0x7fffU) << 13;
+  const UintLanes finite =
+      reinterpret_cast<UintLanes>(reinterpret_cast<Lanes>(magnitude) * 0x1p112F);
+  const UintLanes quiet = (half & 0x3ffU) != 0U ? UintLanes{} + 0x0040'0000U : UintLanes{};
+  const UintLanes special = (magnitude & 0x007f'ffffU) | 0x7f80'0000U | quiet;
+  const UintLanes bits = (half & 0x7c00U) == 0x7c00U ? special : finite;
+  return {reinterpret_cast<Lanes>(bits | (half & 0x8000U) << 16)};
+}
+PX_INLINE Vf load_f16_n(const std::uint16_t* p, std::size_t n) {
+  UintLanes half{};
+  for (std::size_t i = 0; i < n; ++i) half[i] = p[i];
+  return widen_f16(half);
+}
+PX_INLINE Vf load_f16(const void* p) {
+  std::uint16_t half[16];
+  __builtin_memcpy(half, p, sizeof half);
+  return load_f16_n(half, 16);
+}
+/// Rounds half to even; a NaN keeps its sign and upper payload and becomes quiet.
+PX_INLINE void store_f16_n(std::uint16_t* p, Vf x, std::size_t n) {
+  const UintLanes bits = reinterpret_cast<UintLanes>(x.v);
+  const UintLanes magnitude = bits & 0x7fff'ffffU;
+  const Lanes aligned = reinterpret_cast<Lanes>(magnitude) + 0.5F;  // its ulp is 2^-24, f16's smallest
+  const UintLanes denormal = reinterpret_cast<UintLanes>(aligned) - 0x3f00'0000U;
+  const UintLanes normal = (magnitude + 0xfffU + (magnitude >> 13 & 1U) - 0x3800'0000U) >> 13;
+  const UintLanes nan = (magnitude >> 13 & 0x3ffU) | 0x7e00U;
+  UintLanes half = magnitude < 0x3880'0000U ? denormal : normal;
+  half = magnitude >= 0x4780'0000U ? UintLanes{} + 0x7c00U : half;
+  half = magnitude > 0x7f80'0000U ? nan : half;
+  half |= bits >> 16 & 0x8000U;
+  for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<std::uint16_t>(half[i]);
+}
+PX_INLINE Vf load_bf16(const void* p) {
+  std::uint16_t half[16];
+  __builtin_memcpy(half, p, sizeof half);
+  UintLanes bits{};
+  for (int i = 0; i < 16; ++i) bits[i] = std::uint32_t{half[i]} << 16;
+  return {reinterpret_cast<Lanes>(bits)};
+}
+PX_INLINE Vf load_u8(const void* p) {
+  std::uint8_t bytes[16];
+  __builtin_memcpy(bytes, p, sizeof bytes);
+  Vf x;
+  for (int i = 0; i < 16; ++i) x.v[i] = static_cast<float>(bytes[i]);
+  return x;
+}
+
+/// Lane i takes lane i + 8, then + 4, + 2, + 1.
+PX_INLINE float fold_add(Vf a) {
+  for (int width = 8; width != 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.v[i] = a.v[i] + a.v[i + width];
+  }
+  return a.v[0];
+}
+PX_INLINE float fold_max(Vf a) {
+  for (int width = 8; width != 0; width /= 2) {
+    for (int i = 0; i < width; ++i) a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
+  }
+  return a.v[0];
+}
+PX_INLINE std::int32_t fold_max_i(Vi a) {
+  std::int32_t out = a.v[0];
+  for (int i = 1; i < 16; ++i) out = out > a.v[i] ? out : a.v[i];
+  return out;
+}
+PX_INLINE std::int32_t fold_add_i(Vi a) {
+  std::int32_t out = 0;
+  for (int i = 0; i < 16; ++i) out += a.v[i];
+  return out;
+}
+/// 32 int8 from 2 x 16 int32 that fit.
+PX_INLINE void store_i8(std::int8_t* p, Vi low, Vi high) {
+  for (int i = 0; i < 16; ++i) {
+    p[i] = static_cast<std::int8_t>(low.v[i]);
+    p[i + 16] = static_cast<std::int8_t>(high.v[i]);
+  }
+}
+
+/// (a0 a1 a2 a3 ..) -> (a1 a0 a3 a2 ..), (a0 a0 a2 a2 ..), (a1 a1 a3 a3 ..).
+PX_INLINE Vf swap_pairs(Vf a) {
+  Vf out;
+  for (int i = 0; i < 16; ++i) out.v[i] = a.v[i ^ 1];
+  return out;
+}
+PX_INLINE Vf dup_even(Vf a) {
+  for (int i = 0; i < 16; i += 2) a.v[i + 1] = a.v[i];
+  return a;
+}
+PX_INLINE Vf dup_odd(Vf a) {
+  for (int i = 0; i < 16; i += 2) a.v[i] = a.v[i + 1];
+  return a;
+}
+/// Even lanes of the first, odd lanes of the second.
+PX_INLINE Vf blend_odd(Vf even, Vf odd) {
+  for (int i = 1; i < 16; i += 2) even.v[i] = odd.v[i];
+  return even;
+}
+/// The 32 elements a, b split into those of even and of odd index.
+PX_INLINE void deinterleave(Vf a, Vf b, Vf& even, Vf& odd) {
+  for (int i = 0; i < 8; ++i) {
+    even.v[i] = a.v[2 * i];
+    odd.v[i] = a.v[2 * i + 1];
+    even.v[i + 8] = b.v[2 * i];
+    odd.v[i + 8] = b.v[2 * i + 1];
+  }
+}
+
+/// to[c][0..15] = from[r][c] of up to 16 rows and columns; rows that are not there are zero.
+PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std::uint32_t rows,
+                             std::uint32_t cols, float* to, std::size_t to_stride) {
+  for (std::uint32_t r = 0; r < 16; ++r) {
+    const Vf row = r < rows ? load_f16_n(from + r * stride, cols) : zero_f();
+    for (std::uint32_t c = 0; c < cols; ++c) to[c * to_stride + r] = row.v[c];
+  }
+}
+
+// Block dots: exact int32 sums of 32 products per row. x is int8[32]; the last argument is -128 * sum(x),
+// from which a set that keeps weights unsigned derives its offset.
+
+struct W8 {
+  const std::uint8_t* q;
+};
+struct W4 {
+  const std::uint8_t* q;
+};
+PX_INLINE W8 load_q8(const std::uint8_t* q) { return {q}; }
+PX_INLINE W4 load_q4(const std::uint8_t* q) { return {q}; }
+
+PX_INLINE Vi dot_q8(W8 w, const std::int8_t* x, std::int32_t minus_128_sum) {
+  std::int32_t sum[16] = {};
+  for (int j = 0; j < 8; ++j) {
+    for (int r = 0; r < 16; ++r) {
+      const std::uint8_t* q = w.q + 64 * j + 4 * r;
+      sum[r] += q[0] * x[4 * j] + q[1] * x[4 * j + 1] + q[2] * x[4 * j + 2] + q[3] * x[4 * j + 3];
+    }
+  }
+  Vi out;
+  for (int r = 0; r < 16; ++r) out.v[r] = sum[r] + minus_128_sum;
+  return out;
+}
+PX_INLINE Vi dot_q4_1(W4 w, const std::int8_t* x, std::int32_t) {
+  std::int32_t sum[16] = {};
+  for (int j = 0; j < 4; ++j) {
+    for (int r = 0; r < 16; ++r) {
+      const std::uint8_t* q = w.q + 64 * j + 4 * r;
+      for (int i = 0; i < 4; ++i) {
+        sum[r] += (q[i] & 15) * x[4 * j + i] + (q[i] >> 4) * x[16 + 4 * j + i];
+      }
+    }
+  }
+  Vi out;
+  for (int r = 0; r < 16; ++r) out.v[r] = sum[r];
+  return out;
+}
+PX_INLINE Vi dot_q4_0(W4 w, const std::int8_t* x, std::int32_t minus_128_sum) {
+  return add_i(dot_q4_1(w, x, 0), set_i(minus_128_sum / 16));
+}

@@ -1,0 +1,201 @@
+// Operations that treat rows independently: norms, element by element, KV append, embedding rows.
+
+#include <algorithm>
+
+#include "pxvm/base/checked.hpp"
+#include "pxvm/tensor/ops.hpp"
+#include "pxvm/tensor/quantize.hpp"
+#include "pxvm/tensor/unit_runs.hpp"
+
+namespace pxos::tensor {
+namespace {
+
+/// A chunk of less than this many elements costs more to hand over than to compute.
+constexpr std::int64_t kChunkElements = 8192;
+
+std::size_t chunk_count(std::int64_t rows, std::int64_t rows_per_chunk) {
+  return static_cast<std::size_t>((rows + rows_per_chunk - 1) / rows_per_chunk);
+}
+
+/// body(row) for every row, shared out in chunks; false when stopped.
+template <class Body>
+bool for_each_row(OpContext& ctx, std::int64_t rows, std::int64_t cols, Body body) {
+  const std::int64_t per_chunk =
+      std::max<std::int64_t>(1, kChunkElements / std::max<std::int64_t>(1, cols));
+  auto chunk = [&](std::size_t index, std::size_t) {
+    if (ctx.stop.load(std::memory_order_relaxed)) return;
+    const std::int64_t first = static_cast<std::int64_t>(index) * per_chunk;
+    const std::int64_t last = std::min(rows, first + per_chunk);
+    for (std::int64_t r = first; r < last; ++r) body(r);
+  };
+  ctx.pool.run(chunk_count(rows, per_chunk), chunk);
+  return !ctx.stop.load(std::memory_order_relaxed);
+}
+
+template <class A, class B>
+bool same_shape(const Matrix<A>& a, const Matrix<B>& b) {
+  return a.rows == b.rows && a.cols == b.cols;
+}
+
+std::size_t width(const ConstMatF32& x) { return static_cast<std::size_t>(x.cols); }
+
+using BinaryKernel = void (*)(const float*, const float*, std::size_t, float*);
+
+bool binary(OpContext& ctx, BinaryKernel kernel, ConstMatF32 a, ConstMatF32 b, MatF32 out) {
+  PX_ASSERT(same_shape(a, b) && same_shape(a, out));
+  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
+    kernel(a.row(r), b.row(r), width(a), out.row(r));
+  });
+}
+
+/// Dequantises single rows of a packed tensor, with the arithmetic of quantize.hpp.
+class RowReader {
+ public:
+  explicit RowReader(const PackedTensor& tensor)
+      : tensor_(tensor), runs_(tensor.units_per_group) {}
+
+  void read(std::int64_t row, float* out) {
+    const std::size_t count = list_runs(tensor_, row / kUnitRows, 1, runs_);
+    const std::size_t lane = static_cast<std::size_t>(row % kUnitRows);
+    const std::uint32_t unit_bytes = info(tensor_.dtype).unit_bytes;
+    std::int64_t k = 0;
+    for (const KernelRun& run : std::span(runs_).first(count)) {
+      for (std::uint64_t u = 0; u < run.count; ++u, k += 32) {
+        const std::int64_t columns = std::min<std::int64_t>(32, tensor_.cols - k);
+        read_unit(run.units + u * unit_bytes, lane, static_cast<std::size_t>(columns), out + k);
+      }
+    }
+  }
+
+ private:
+  static std::uint16_t u16(const std::uint8_t* p) {
+    return static_cast<std::uint16_t>(p[0] | p[1] << 8);
+  }
+
+  void read_unit(const std::uint8_t* unit, std::size_t lane, std::size_t count, float* out) const {
+    switch (tensor_.dtype) {
+      case DType::kQ8_0: {
+        const float d = f16_to_f32(u16(unit + 2 * lane));
+        for (std::size_t k = 0; k < count; ++k) {
+          out[k] = static_cast<float>(unit[32 + k / 4 * 64 + 4 * lane + k % 4] - 128) * d;
+        }
+        return;
+      }
+      case DType::kQ4_0: {
+        const float d = f16_to_f32(u16(unit + 2 * lane));
+        for (std::size_t k = 0; k < count; ++k) {
+          out[k] = static_cast<float>(nibble(unit + 32, lane, k) - 8) * d;
+        }
+        return;
+      }
+      case DType::kQ4_1: {
+        const float d = f16_to_f32(u16(unit + 2 * lane));
+        const float m = f16_to_f32(u16(unit + 32 + 2 * lane));
+        for (std::size_t k = 0; k < count; ++k) {
+          out[k] = static_cast<float>(nibble(unit + 64, lane, k)) * d + m;
+        }
+        return;
+      }
+      default:
+        return read_elements(unit, lane, count, out);
+    }
+  }
+
+  static int nibble(const std::uint8_t* quants, std::size_t lane, std::size_t k) {
+    const int both = quants[k % 16 / 4 * 64 + 4 * lane + k % 4];
+    return k < 16 ? both & 15 : both >> 4;
+  }
+
+  /// Unblocked dtypes: [k][16] elements.
+  void read_elements(const std::uint8_t* unit, std::size_t lane, std::size_t count,
+                     float* out) const {
+    const std::size_t bytes = info(tensor_.dtype).block_bytes;
+    const AffineRange range{tensor_.affine_min, tensor_.affine_max};
+    for (std::size_t k = 0; k < count; ++k) {
+      const Bytes element(unit + (k * kUnitRows + lane) * bytes, bytes);
+      const std::span<float> to(out + k, 1);
+      if (tensor_.dtype == DType::kU8Affine) {
+        dequantize_affine(element, range, to);
+      } else {
+        dequantize_row(tensor_.dtype, element, to);
+      }
+    }
+  }
+
+  const PackedTensor& tensor_;
+  std::vector<KernelRun> runs_;
+};
+
+}  // namespace
+
+bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std::int32_t> ids,
+                 MatF32 out) {
+  PX_ASSERT(static_cast<std::int64_t>(ids.size()) == out.rows && out.cols == table.cols);
+  for (const std::int32_t id : ids) PX_ASSERT(id >= 0 && id < table.rows);
+  return for_each_row(ctx, out.rows, out.cols, [&](std::int64_t t) {
+    RowReader(table).read(ids[static_cast<std::size_t>(t)], out.row(t));
+  });
+}
+
+bool rmsnorm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps, MatF32 out) {
+  PX_ASSERT(same_shape(x, out) && w.size() == width(x));
+  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t r) {
+    ctx.kernels.rmsnorm(x.row(r), w.data(), eps, width(x), out.row(r));
+  });
+}
+
+bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, MatF16 cache) {
+  PX_ASSERT(pos >= 0 && pos + x.rows <= cache.rows && x.cols == cache.cols);
+  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t t) {
+    ctx.kernels.to_f16(x.row(t), width(x), cache.row(pos + t));
+  });
+}
+
+bool add(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out) {
+  return binary(ctx, ctx.kernels.add, a, b, out);
+}
+
+bool mul(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out) {
+  return binary(ctx, ctx.kernels.mul, a, b, out);
+}
+
+bool silu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up, MatF32 out) {
+  return binary(ctx, ctx.kernels.silu_mul, gate, up, out);
+}
+
+bool add_row(OpContext& ctx, ConstMatF32 a, std::span<const float> row, MatF32 out) {
+  PX_ASSERT(same_shape(a, out) && row.size() == width(a));
+  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
+    ctx.kernels.add(a.row(r), row.data(), width(a), out.row(r));
+  });
+}
+
+bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out) {
+  PX_ASSERT(same_shape(a, out));
+  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
+    ctx.kernels.scale(a.row(r), factor, width(a), out.row(r));
+  });
+}
+
+bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out) {
+  PX_ASSERT(same_shape(a, out));
+  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
+    ctx.kernels.relu(a.row(r), width(a), out.row(r));
+  });
+}
+
+bool softmax_rows(OpContext& ctx, ConstMatF32 x, MatF32 out) {
+  PX_ASSERT(same_shape(x, out));
+  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t r) {
+    ctx.kernels.softmax(x.row(r), width(x), out.row(r));
+  });
+}
+
+bool mean_rows(OpContext& ctx, ConstMatF32 x, MatF32 out) {
+  PX_ASSERT(out.rows == 1 && out.cols == x.cols && x.rows >= 1);
+  if (ctx.stop.load(std::memory_order_relaxed)) return false;
+  ctx.kernels.mean(x.data, x.stride, static_cast<std::size_t>(x.rows), width(x), out.data);
+  return true;
+}
+
+}  // namespace pxos::tensor

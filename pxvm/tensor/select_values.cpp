@@ -1,0 +1,63 @@
+// Operations that pick values: no arithmetic, so no kernel set takes part.
+
+#include <algorithm>
+#include <cmath>
+
+#include "pxvm/tensor/ops.hpp"
+
+namespace pxos::tensor {
+namespace {
+
+struct Ranked {
+  float value;
+  std::int32_t id;
+};
+
+/// True when a comes before b: larger value first, NaN after every number, equal ones by index.
+bool before(const Ranked& a, const Ranked& b) {
+  const bool a_nan = std::isnan(a.value);
+  const bool b_nan = std::isnan(b.value);
+  if (a_nan != b_nan) return b_nan;
+  if (a_nan || a.value == b.value) return a.id < b.id;
+  return a.value > b.value;
+}
+
+}  // namespace
+
+void top_k(std::span<const float> x, std::span<std::int32_t> ids, std::span<float> values) {
+  const std::size_t k = ids.size();
+  PX_ASSERT(k == values.size() && k <= x.size());
+  if (k == 0) return;
+  std::vector<Ranked> best;  // a heap whose front is the last of the best k
+  best.reserve(k);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Ranked next{x[i], static_cast<std::int32_t>(i)};
+    if (best.size() < k) {
+      best.push_back(next);
+      std::push_heap(best.begin(), best.end(), before);
+    } else if (!(x[i] <= best.front().value) && before(next, best.front())) {
+      std::pop_heap(best.begin(), best.end(), before);
+      best.back() = next;
+      std::push_heap(best.begin(), best.end(), before);
+    }
+  }
+  std::sort_heap(best.begin(), best.end(), before);
+  for (std::size_t i = 0; i < k; ++i) {
+    ids[i] = best[i].id;
+    values[i] = best[i].value;
+  }
+}
+
+MinMax min_max(std::span<const float> x) {
+  MinMax range;
+  bool found = false;
+  for (const float value : x) {
+    if (std::isnan(value)) continue;
+    range.min = found ? std::min(range.min, value) : value;
+    range.max = found ? std::max(range.max, value) : value;
+    found = true;
+  }
+  return range;
+}
+
+}  // namespace pxos::tensor
