@@ -22,8 +22,8 @@ void note_registers(Assembly& assembly, const Expr& expr) {
   }
 }
 
-void collect(Assembly& assembly, std::uint32_t line) {
-  Statement statement = parse_line(line, assembly.map.line(line).text, assembly.reporter);
+void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string_view> macros) {
+  Statement statement = parse_line(line, assembly.map.line(line).text, assembly.reporter, macros);
   for (const Label& label : statement.labels) {
     assembly.items.push_back(
         {Item::Kind::kLabel, line, static_cast<std::uint32_t>(assembly.labels.size())});
@@ -50,13 +50,15 @@ void collect(Assembly& assembly, std::uint32_t line) {
 
 void parse(Assembly& assembly, const AssembleOptions& options) {
   Preprocessor preprocessor(assembly.map, assembly.reporter, options.include);
-  for (const std::uint32_t line : preprocessor.run(options.source)) {
+  const std::vector<std::uint32_t> lines = preprocessor.run(options.source);
+  const std::vector<std::string_view> macros = preprocessor.macro_names();
+  for (const std::uint32_t line : lines) {
     if (assembly.reporter.full()) return;
     if (assembly.directives.size() >= kMaxDirectives) {
       assembly.reporter.error({line, 0, 1}, fmt::format("more than {} directives", kMaxDirectives));
       return;
     }
-    collect(assembly, line);
+    collect(assembly, line, macros);
   }
 }
 

@@ -14,7 +14,7 @@ using TensorKind = isa::TensorDecl::Kind;
 /// Operands of the statement that made instruction `pc`.
 std::vector<Operand> operands_of(Assembly& assembly, std::uint32_t line) {
   Reporter muted(assembly.map);
-  const Statement statement = parse_line(line, assembly.map.line(line).text, muted);
+  const Statement statement = parse_line(line, assembly.map.line(line).text, muted, {});
   const auto* text = std::get_if<InstructionText>(&statement.body);
   return text != nullptr ? text->operands : std::vector<Operand>();
 }

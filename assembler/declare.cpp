@@ -419,6 +419,7 @@ void Declarer::entry(const EntryText& text) {
     Diagnostic& error =
         reporter_.error(text.name.span, fmt::format("entry '{}' is defined twice", entry.name));
     reporter_.note(error, assembly_.entry_spans[i], "the first definition is here");
+    assembly_.names.add_broken(text.name);
     break;
   }
   program_.entries.push_back(std::move(entry));

@@ -50,7 +50,7 @@ std::string Emitter::label_key(const Label& label) const {
 void Emitter::label(const Label& label) {
   const LabelPlace place{static_cast<std::uint32_t>(program_.code.size()), label.name.span};
   const auto [known, added] = labels_.emplace(label_key(label), place);
-  if (!added) {
+  if (!added && !assembly_.names.broken(label.name.text)) {
     Diagnostic& error = reporter_.error(
         label.name.span,
         fmt::format("label '{}{}' is defined twice", label.local ? "." : "", label.name.text));
@@ -196,14 +196,6 @@ void Emitter::word(const Item& item, const WordText& text) {
     mark_used(reg);
 }
 
-void Emitter::unknown_mnemonic(const Name& mnemonic) {
-  if (assembly_.names.broken(mnemonic.text)) return;
-  std::vector<std::string_view> known;
-  for (const isa::OpInfo& info : isa::all_opcodes()) known.push_back(info.mnemonic);
-  reporter_.error(mnemonic.span, fmt::format("unknown instruction '{}'", mnemonic.text),
-                  did_you_mean(mnemonic.text, known));
-}
-
 void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) {
   const std::size_t wanted = info.operand_count;
   const bool extra = text.operands.size() > wanted;
@@ -212,7 +204,7 @@ void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) 
   reporter_.error(span,
                   fmt::format("{} takes {} operand{}, {} given", info.mnemonic, wanted,
                               wanted == 1 ? "" : "s", text.operands.size()),
-                  fmt::format("form: {}", instruction_form(info)));
+                  fmt::format("expected {}", instruction_form(info)));
 }
 
 void Emitter::warn_unreachable(const Item& item, Span span) {
@@ -223,13 +215,14 @@ void Emitter::warn_unreachable(const Item& item, Span span) {
 }
 
 void Emitter::instruction(const Item& item) {
-  const Statement statement = parse_line(item.line, assembly_.map.line(item.line).text, reporter_);
+  const Statement statement =
+      parse_line(item.line, assembly_.map.line(item.line).text, reporter_, {});
   const auto* text = std::get_if<InstructionText>(&statement.body);
   if (text == nullptr) return;
   ++statement_;
   const isa::OpInfo* info =
       text->mnemonic.quoted ? nullptr : isa::find_mnemonic(text->mnemonic.text);
-  if (info == nullptr) return unknown_mnemonic(text->mnemonic);
+  if (info == nullptr) return;  // reported when the line was read
   warn_unreachable(item, text->mnemonic.span);
   if (text->operands.size() != info->operand_count) return wrong_count(*text, *info);
   Draft draft;

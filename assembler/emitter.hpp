@@ -70,7 +70,6 @@ class Emitter {
   void patch_labels();
   void report_label(const Fixup& fixup);
   [[nodiscard]] std::string label_key(const Label& label) const;
-  void unknown_mnemonic(const Name& mnemonic);
   void wrong_count(const InstructionText& text, const isa::OpInfo& info);
 
   // operands.cpp: one function per family of operand kinds; false = reported.

@@ -17,6 +17,11 @@ namespace {
 constexpr std::int32_t kImmLowest = -(1 << 23);
 constexpr std::int32_t kImmHighest = (1 << 23) - 1;
 
+/// "an f32 tensor", "an i32 tensor", "an attention record"; all other kinds take "a".
+std::string_view article(std::string_view noun) {
+  return noun.starts_with("f") || noun.starts_with("i") || noun.starts_with("at") ? "an" : "a";
+}
+
 bool fits_imm(std::int64_t value) {
   return value >= kImmLowest && value <= kImmHighest;
 }
@@ -206,6 +211,7 @@ std::string Emitter::describe(const Operand& given) const {
 
 bool Emitter::not_declared(const Name& name, Space space) {
   if (assembly_.names.broken(name.text)) return false;
+  assembly_.names.add_broken(name);  // said once
   auto known = assembly_.names.all(space);
   if (space == Space::kValue) {
     for (const std::string_view reg : scalar_names()) known.push_back(reg);
@@ -221,9 +227,10 @@ bool Emitter::wrong_kind(const Draft& draft, const Operand& given, OperandKind w
   if (name != nullptr && assembly_.names.broken(name->text)) return false;
   Diagnostic& error =
       reporter_.error(given.span,
-                      fmt::format("operand {} of {} is a {}, not {}", draft.operand + 1,
-                                  draft.info->mnemonic, kind_text(wanted), describe(given)),
-                      fmt::format("form: {}", instruction_form(*draft.info)));
+                      fmt::format("operand {} of {} must be {} {}, found {}", draft.operand + 1,
+                                  draft.info->mnemonic, article(kind_text(wanted)),
+                                  kind_text(wanted), describe(given)),
+                      fmt::format("expected {}", instruction_form(*draft.info)));
   const Known* known = nullptr;
   if (name != nullptr) {
     for (const Space space : {Space::kTensor, Space::kAttr, Space::kValue}) {
@@ -277,6 +284,7 @@ bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
     known = known || assembly_.names.find(space, name->text) != nullptr;
   if (known) return wrong_kind(draft, given, OperandKind::kScalarWrite);
   if (assembly_.names.broken(name->text)) return false;
+  assembly_.names.add_broken(*name);
   const auto names = scalar_names();
   const std::string near = did_you_mean(name->text, names);
   reporter_.error(

@@ -1,5 +1,7 @@
 #include "assembler/parser.hpp"
 
+#include "assembler/suggest.hpp"
+
 #include <charconv>
 #include <limits>
 
@@ -293,10 +295,22 @@ std::optional<RegisterName> as_register(const Name& name) {
 
 namespace {
 
-std::optional<InstructionText> parse_instruction(LineParser& line) {
+/// True (reported) when there is no such instruction: then its operands are not worth reading.
+bool unknown_instruction(const Name& mnemonic, std::span<const std::string_view> macros,
+                         LineParser& line) {
+  if (!mnemonic.quoted && isa::find_mnemonic(mnemonic.text) != nullptr) return false;
+  std::vector<std::string_view> known(macros.begin(), macros.end());
+  for (const isa::OpInfo& info : isa::all_opcodes()) known.push_back(info.mnemonic);
+  line.fail_at(mnemonic.span, fmt::format("unknown instruction '{}'", mnemonic.text),
+               did_you_mean(mnemonic.text, known));
+  return true;
+}
+
+std::optional<InstructionText> parse_instruction(LineParser& line,
+                                                 std::span<const std::string_view> macros) {
   InstructionText out;
   const auto mnemonic = line.name("an instruction, a label or a directive");
-  if (!mnemonic) return std::nullopt;
+  if (!mnemonic || unknown_instruction(*mnemonic, macros, line)) return std::nullopt;
   out.mnemonic = *mnemonic;
   while (!line.at_end()) {
     if (!out.operands.empty() && !line.require(",", "between operands")) return std::nullopt;
@@ -309,7 +323,8 @@ std::optional<InstructionText> parse_instruction(LineParser& line) {
 
 }  // namespace
 
-Statement parse_line(std::uint32_t line, std::string_view text, Reporter& reporter) {
+Statement parse_line(std::uint32_t line, std::string_view text, Reporter& reporter,
+                     std::span<const std::string_view> macros) {
   LineParser parser(line, text, reporter);
   Statement out;
   out.labels = parser.labels();
@@ -325,7 +340,7 @@ Statement parse_line(std::uint32_t line, std::string_view text, Reporter& report
     }
     return out;
   }
-  auto instruction = parse_instruction(parser);
+  auto instruction = parse_instruction(parser, macros);
   out.failed = !instruction;
   if (instruction) out.body = *std::move(instruction);
   return out;

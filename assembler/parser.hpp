@@ -5,6 +5,8 @@
 #include "assembler/lexer.hpp"
 #include "assembler/syntax.hpp"
 
+#include <span>
+
 namespace pxos::assembler {
 
 /// A cursor over the tokens of one line, with the grammar of expressions, names and operands.
@@ -77,7 +79,9 @@ struct RegisterName {
 [[nodiscard]] std::optional<RegisterName> as_register(const Name& name);
 
 /// A line with a mistake is reported, `failed`, and still gives its labels.
-Statement parse_line(std::uint32_t line, std::string_view text, Reporter& reporter);
+/// `macros` are words that an unknown instruction may have meant.
+Statement parse_line(std::uint32_t line, std::string_view text, Reporter& reporter,
+                     std::span<const std::string_view> macros);
 
 /// Parses the rest of a line after directive `head`; unknown directives are reported with the
 /// nearest one.

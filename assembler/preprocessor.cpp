@@ -59,6 +59,12 @@ std::vector<std::uint32_t> Preprocessor::run(SourceFile file) {
   return std::move(out_);
 }
 
+std::vector<std::string_view> Preprocessor::macro_names() const {
+  std::vector<std::string_view> out;
+  for (const auto& [name, macro] : macros_) out.push_back(name);
+  return out;
+}
+
 void Preprocessor::stop(Span span, std::string message) {
   if (!stopped_) reporter_.error(span, std::move(message));
   stopped_ = true;

@@ -18,6 +18,8 @@ class Preprocessor {
 
   /// Indices of the lines to assemble, in order.
   std::vector<std::uint32_t> run(SourceFile file);
+  /// Macros defined anywhere, in alphabetical order.
+  [[nodiscard]] std::vector<std::string_view> macro_names() const;
 
  private:
   using Lines = std::span<const std::uint32_t>;

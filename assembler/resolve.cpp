@@ -75,7 +75,12 @@ bool Resolver::unknown(const Expr::Step& step) {
         step.span, fmt::format("'{}' is a scalar register; its value is not known here", name));
     return false;
   }
-  const auto known = assembly_.names.all(Space::kValue);
+  auto known = assembly_.names.all(Space::kValue);
+  if (arguments_ != nullptr) {
+    for (const auto& [argument, scalar] : *arguments_) known.push_back(argument);
+    std::sort(known.begin(), known.end());
+  }
+  assembly_.names.add_broken(step.name);  // said once
   assembly_.reporter.error(step.span, fmt::format("'{}' is not declared", name),
                            did_you_mean(name, known));
   return false;

@@ -9,6 +9,12 @@
 
 namespace pxos::assembler {
 
+namespace {
+
+constexpr std::size_t kNotedMacros = 4;
+
+}  // namespace
+
 Span cover(Span first, Span last) {
   const std::uint32_t end = std::max(first.column + first.length, last.column + last.length);
   return {first.line, first.column, end - first.column};
@@ -52,8 +58,9 @@ Diagnostic SourceMap::place(Severity severity, Span span, std::string message) c
 
 Diagnostic SourceMap::make(Severity severity, Span span, std::string message) const {
   Diagnostic out = place(severity, origin(span), std::move(message));
-  // From the innermost macro outwards: which line of which macro made the text.
-  while (lines_[span.line].use) {
+  // From the innermost macro outwards: which line of which macro made the text. Deep nests are cut
+  // short.
+  for (std::size_t level = 0; lines_[span.line].use && level < kNotedMacros; ++level) {
     const Line& at = lines_[span.line];
     const std::size_t first = std::min(at.text.find_first_not_of(" \t"), at.text.size());
     out.notes.push_back(
