@@ -4,6 +4,7 @@
 #include "programs/programs.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
+#include "pxvm/text/utf8.hpp"
 
 #include <cstdlib>
 
@@ -58,6 +59,35 @@ Result<isa::Program> read_program(const std::filesystem::path& path) {
 Result<ByteVector> program_png(const isa::Program& program) {
   PX_TRY(const isa::RgbImage image, isa::encode_program(program));
   return pixelfs::encode_png({image.width, image.height, 3, image.rgb});
+}
+
+Result<cartridges::pixellm::Meta> read_pixellm_meta(const std::filesystem::path& picture) {
+  std::filesystem::path path = std::filesystem::path(picture).replace_extension(".meta.json");
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) path = picture.parent_path() / "meta.json";
+  auto bytes = read_file(path);
+  if (!bytes) {
+    return fail(
+        Errc::kNotFound, "{}: a Pixel-LLM v0 picture needs its ranges in {}, which is not there",
+        picture.string(), std::filesystem::path(picture).replace_extension(".meta.json").string());
+  }
+  auto meta = cartridges::pixellm::parse_meta(*bytes);
+  if (!meta) return in_context(path.string(), std::move(meta).error());
+  return meta;
+}
+
+Result<std::vector<std::int32_t>> pixellm_tokens(std::string_view text) {
+  std::vector<std::int32_t> tokens;
+  const std::size_t size = text.size();
+  while (!text.empty()) {
+    const text::Utf8Step step = text::utf8_step(text);
+    if (step.kind != text::Utf8Step::Kind::kCharacter) {
+      return fail(Errc::kInvalid, "the text is not UTF-8 at byte {}", size - text.size());
+    }
+    tokens.push_back(static_cast<std::int32_t>(step.code % cartridges::pixellm::kVocab));
+    text.remove_prefix(step.length);
+  }
+  return tokens;
 }
 
 Result<cartridges::ProgramSource> find_program(std::string_view architecture) {

@@ -3,6 +3,7 @@
 // stderr.
 
 #include "cartridges/import/import.hpp"
+#include "cartridges/pixellm/model_v0.hpp"
 #include "hypervisor/hypervisor.hpp"
 #include "hypervisor/mount.hpp"
 #include "pixelfs/png.hpp"
@@ -26,6 +27,13 @@ Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Ima
 Result<isa::Program> read_program(const std::filesystem::path& path);
 /// The program as the PNG a cartridge carries.
 Result<ByteVector> program_png(const isa::Program& program);
+
+/// meta.json of a Pixel-LLM v0 picture: PICTURE with .meta.json for its suffix, else meta.json
+/// beside it.
+Result<cartridges::pixellm::Meta> read_pixellm_meta(const std::filesystem::path& picture);
+
+/// Text as Pixel-LLM v0 tokens: code point mod 1024. Errors: kInvalid for text that is not UTF-8.
+Result<std::vector<std::int32_t>> pixellm_tokens(std::string_view text);
 
 /// The program that ships for an architecture, for importers.
 Result<cartridges::ProgramSource> find_program(std::string_view architecture);

@@ -1,0 +1,79 @@
+// import: a model file of another system becomes a cartridge.
+
+#include "shell/verbs/support.hpp"
+#include "shell/verbs/verb.hpp"
+
+#include <ctime>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace pxos::shell {
+namespace {
+
+struct ImportArguments {
+  std::string source;
+  std::string output;
+  std::string as;
+  std::string name;
+  bool overwrite = false;
+  bool json = false;
+};
+
+std::string now_rfc3339() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+Result<int> run_import(const ImportArguments& arguments) {
+  cartridges::ImportOptions options;
+  options.output =
+      arguments.output.empty()
+          ? std::filesystem::path(arguments.source).filename().replace_extension(".pxa")
+          : std::filesystem::path(arguments.output);
+  options.name = arguments.name;
+  options.overwrite = arguments.overwrite;
+  options.created = now_rfc3339();
+  options.find_program = find_program;
+  if (!arguments.as.empty()) {
+    PX_TRY(options.as_dtype, tensor::dtype_from_text(arguments.as));
+  }
+  ProgressBar bar("import");
+  options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+  PX_TRY(const cartridges::ImportReport report,
+         cartridges::import_model(arguments.source, options));
+  if (arguments.json) {
+    fmt::print(
+        "{{\"cartridge\":\"{}\",\"architecture\":\"{}\",\"tensors\":{},\"parameters\":{},\"bytes\":"
+        "{},\"seconds\":{:.3f}}}\n",
+        options.output.string(), report.manifest.architecture, report.tensors,
+        report.manifest.parameter_count, report.cartridge_bytes, report.seconds);
+  } else {
+    fmt::print("{}: {} ({}), {} tensors, {:.1f} M parameters, {:.1f} MB, {:.1f} s\n",
+               options.output.string(), report.manifest.title, report.manifest.architecture,
+               report.tensors, static_cast<double>(report.manifest.parameter_count) / 1e6,
+               static_cast<double>(report.cartridge_bytes) / 1e6, report.seconds);
+  }
+  return 0;
+}
+
+}  // namespace
+
+VerbAction setup_import(CLI::App& verb) {
+  auto arguments = std::make_shared<ImportArguments>();
+  verb.add_option("SOURCE", arguments->source, "model file: GGUF of architecture llama")
+      ->required();
+  verb.add_option("-o,--output", arguments->output,
+                  "cartridge to write; default: SOURCE's name with .pxa, here");
+  verb.add_option("--as", arguments->as, "f32: dequantise every tensor");
+  verb.add_option("--name", arguments->name, "name of the cartridge; default: the model's own");
+  verb.add_flag("-f,--force", arguments->overwrite, "replace an existing cartridge");
+  verb.add_flag("--json", arguments->json, "one JSON object");
+  return [arguments] { return run_import(*arguments); };
+}
+
+}  // namespace pxos::shell

@@ -1,0 +1,171 @@
+// inspect: says what a file is, why we think so, and what is in it; draws the map of a cartridge.
+
+#include "cartridges/import/gguf.hpp"
+#include "cartridges/import/npz.hpp"
+#include "cartridges/pixellm/protocol.hpp"
+#include "pixelfs/kind.hpp"
+#include "pixelfs/sheet.hpp"
+#include "pxvm/base/mapped_file.hpp"
+#include "shell/verbs/support.hpp"
+#include "shell/verbs/verb.hpp"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace pxos::shell {
+namespace {
+
+struct InspectArguments {
+  std::string file;
+  std::string png;
+  std::uint32_t size = 1600;
+};
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+Result<void> show_cartridge(const std::filesystem::path& path) {
+  PX_TRY(const cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
+  const cartridges::Manifest& manifest = cartridge.manifest();
+  fmt::print("  name        {} {}\n  title       {}\n  kind        {}\n", manifest.name,
+             manifest.version, manifest.title, manifest.manifest_kind);
+  fmt::print("  licence     {}\n  created     {} by {} ({})\n  manifest    {}\n", manifest.licence,
+             manifest.created, manifest.creator_name, manifest.creator_kind,
+             to_hex(cartridge.manifest_digest()));
+  if (!manifest.architecture.empty()) {
+    fmt::print("  model       {}, {:.2f} M parameters\n", manifest.architecture,
+               static_cast<double>(manifest.parameter_count) / 1e6);
+  }
+  for (const auto& [key, value] : manifest.integers) fmt::print("  {:<11} {}\n", key, value);
+  for (const auto& [key, value] : manifest.reals) fmt::print("  {:<11} {}\n", key, value);
+  fmt::print("  entries\n");
+  for (const cartridges::ManifestEntry& entry : manifest.entries) {
+    fmt::print("    {:<10} {:<28} {:>12} bytes at {}\n", entry.kind_text, entry.name, entry.size,
+               entry.offset);
+  }
+  return {};
+}
+
+Result<void> show_sheet(Bytes file) {
+  PX_TRY(const pixelfs::Sheet sheet, pixelfs::Sheet::open(file));
+  fmt::print(
+      "  dtype       {}\n  sheet       {} of {}\n  picture     {} x {}, {} directory scanlines\n",
+      tensor::info(sheet.dtype()).text, sheet.index() + 1, sheet.count(), sheet.width(),
+      sheet.scanlines(), sheet.directory_scanlines());
+  fmt::print("  execution   {}\n  tensors\n",
+             sheet.in_place() ? "in place (zero-copy)" : "decoded: " + sheet.slow_reason());
+  for (const pixelfs::SheetEntry& entry : sheet.entries()) {
+    fmt::print("    {:<32} {:<18} {:<20} {}\n", entry.meta.name, shape_text(entry.meta.shape),
+               pixelfs::layout_name(entry.meta.layout), to_hex(entry.digest));
+  }
+  return {};
+}
+
+Result<void> show_program(const std::filesystem::path& path) {
+  PX_TRY(const isa::Program program, read_program(path));
+  fmt::print("  program     {}\n  code        {} instructions\n  tensors     {}\n  entries    ",
+             program.name, program.code.size(), program.tensors.size());
+  for (const isa::Entry& entry : program.entries) fmt::print(" {}", entry.name);
+  fmt::print("\n");
+  return {};
+}
+
+Result<void> show_protocol(const std::filesystem::path& path) {
+  PX_TRY(const pixelfs::Image image, read_picture(path));
+  constexpr std::uint64_t kAnyVocabulary = 65536;
+  if (const auto input = cartridges::pixellm::decode_input(image, kAnyVocabulary)) {
+    fmt::print("  as input    {} tokens: {}\n", input->ids.size(), fmt::join(input->ids, " "));
+  }
+  if (const auto output = cartridges::pixellm::decode_output(image)) {
+    fmt::print("  as output   id: confidence\n");
+    for (const auto& prediction : output->predictions)
+      fmt::print("    {:>6}: {:.4f}\n", prediction.id, prediction.confidence);
+  }
+  return {};
+}
+
+Result<void> show_gguf(Bytes file) {
+  PX_TRY(const cartridges::GgufFile gguf, cartridges::GgufFile::parse(file));
+  fmt::print("  version     {}\n  tensors     {}\n", gguf.version(), gguf.tensors().size());
+  for (const auto& tensor : gguf.tensors()) {
+    fmt::print("    {:<32} {:<20} {}\n", tensor.name, shape_text(tensor.shape()),
+               tensor::info(tensor.dtype).text);
+  }
+  return {};
+}
+
+Result<void> show_npz(Bytes file) {
+  PX_TRY(const auto arrays, cartridges::parse_npz(file));
+  for (const cartridges::NpyArray& array : arrays)
+    fmt::print("  {:<12} {}\n", array.name, shape_text(array.shape));
+  return {};
+}
+
+Result<void> show(pixelfs::FileKind kind, const std::filesystem::path& path, Bytes file) {
+  switch (kind) {
+    case pixelfs::FileKind::kCartridge:
+      return show_cartridge(path);
+    case pixelfs::FileKind::kSheet:
+      return show_sheet(file);
+    case pixelfs::FileKind::kProgram:
+      return show_program(path);
+    case pixelfs::FileKind::kProtocolInput:
+    case pixelfs::FileKind::kPixelLlmV0:
+      return show_protocol(path);
+    case pixelfs::FileKind::kGguf:
+      return show_gguf(file);
+    case pixelfs::FileKind::kNpz:
+      return show_npz(file);
+    default:
+      return {};
+  }
+}
+
+/// Mounts the cartridge and draws its whole map.
+Result<void> draw_map(const InspectArguments& arguments) {
+  MountArguments mount;
+  mount.cartridge = arguments.file;
+  PX_TRY(const Mounted mounted, mount_cartridge(mount));
+  const infinite_map::Rect bounds = mounted.hypervisor->map_bounds();
+  const double scale = static_cast<double>(arguments.size) /
+                       static_cast<double>(std::max(bounds.width, bounds.height));
+  const auto pixels = [&](std::int64_t side) {
+    return static_cast<std::uint32_t>(std::max(1.0, static_cast<double>(side) * scale));
+  };
+  const pixelfs::Image image =
+      mounted.hypervisor->render_map(bounds, pixels(bounds.width), pixels(bounds.height));
+  PX_CHECK(write_picture(arguments.png, image));
+  fmt::print("  map         {} x {} at ({}, {}) -> {} ({} x {})\n", bounds.width, bounds.height,
+             bounds.x, bounds.y, arguments.png, image.width, image.height);
+  return {};
+}
+
+Result<int> run_inspect(const InspectArguments& arguments) {
+  PX_TRY(const std::filesystem::path path, find_cartridge(arguments.file));
+  PX_TRY(const MappedFile file, MappedFile::open(path));
+  const pixelfs::Identified found = pixelfs::identify(file.bytes());
+  fmt::print("{}: {} ({})\n", path.string(), pixelfs::kind_name(found.kind), found.reason);
+  PX_CHECK(show(found.kind, path, file.bytes()));
+  if (!arguments.png.empty()) {
+    if (found.kind != pixelfs::FileKind::kCartridge)
+      return fail(Errc::kUsage, "--png draws the map of a cartridge");
+    PX_CHECK(draw_map(arguments));
+  }
+  return 0;
+}
+
+}  // namespace
+
+VerbAction setup_inspect(CLI::App& verb) {
+  auto arguments = std::make_shared<InspectArguments>();
+  verb.add_option("FILE", arguments->file, "any file")->required();
+  verb.add_option("--png", arguments->png, "draw the cartridge's map to this picture");
+  verb.add_option("--size", arguments->size, "pixels of the picture's longer side")
+      ->capture_default_str();
+  return [arguments] { return run_inspect(*arguments); };
+}
+
+}  // namespace pxos::shell
