@@ -1,7 +1,8 @@
 #include "pxvm/isa/flow.hpp"
 
 #include <algorithm>
-#include <map>
+#include <string>
+#include <unordered_map>
 
 namespace pxos::isa {
 namespace {
@@ -9,11 +10,11 @@ namespace {
 using Status = RegisterCell::Status;
 
 /// Equal for tensors that are interchangeable as operands.
-ByteVector type_key(const TensorDecl& decl) {
+std::string type_key(const TensorDecl& decl) {
   ByteWriter key;
   key.u8(static_cast<std::uint8_t>(decl.element));
   for (const Polynomial& dim : decl.dims) dim.write(key);
-  return key.take();
+  return std::string(as_text(key.view()));
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ Flow::Flow(const Program& program, const std::vector<bool>& sound)
 }
 
 void Flow::find_types() {
-  std::map<ByteVector, std::uint16_t> first;
+  std::unordered_map<std::string, std::uint16_t> first;
   for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
     const auto index = static_cast<std::uint16_t>(i);
     type_of_.push_back(first.emplace(type_key(program_.tensors[i]), index).first->second);
