@@ -16,7 +16,7 @@ HOMES = {"lodepng.h": "pixelfs/", "SDL": "shell/", "lua": "hypervisor/script/", 
 # Budgets of CONTRIBUTING.md: lines of a function and of a file; share of lines that are comments.
 FUNCTION_MEDIAN, FUNCTION_P95, FUNCTION_LONG, LONG_SHARE, FUNCTION_MOST = 10, 40, 50, 0.03, 60
 FILE_P95, FILE_MOST = 600, 600
-COMMENT_SHARE = (0.12, 0.30)
+COMMENT_SHARE = (0.08, 0.30)  # the aim is 15 to 25 %; the floor only stops decay
 
 
 def read_layers(root):
@@ -96,9 +96,11 @@ def check_tests(root):
             yield f"docs/untested.txt: {name} has a test now"
         elif not mirror.exists() and not untested.get(name):
             yield f"{name}:1: no {mirror.relative_to(root)}, and no reason in docs/untested.txt"
-    for name in untested:
-        if not (root / name).exists():
-            yield f"docs/untested.txt: {name} does not exist"
+    for name, reason in untested.items():
+        # A reason may name the tests that cover the file ("tests/..."); those must exist.
+        for named in [name, *re.findall(r"tests/[\w./-]+", reason)]:
+            if not (root / named).exists():
+                yield f"docs/untested.txt: {named} does not exist"
     for path in sources(root, ["tests"], {".cpp"}):
         if path.name.endswith("_test.cpp") and not is_registered(root, path):
             yield f"{path.relative_to(root)}:1: no CMakeLists.txt names it, so it never runs"

@@ -54,7 +54,10 @@ class Project(unittest.TestCase):
 
     def test_stale_reasons_are_found(self):
         self.write("docs/untested.txt", "low/gone.cpp: a table\n")
-        self.assertIn("does not exist", self.findings(architecture.check_tests))
+        self.assertIn("low/gone.cpp does not exist", self.findings(architecture.check_tests))
+        self.write("low/b.cpp", "int b;\n")
+        self.write("docs/untested.txt", "low/b.cpp: see tests/low/gone_test.cpp\n")
+        self.assertIn("tests/low/gone_test.cpp does not exist", self.findings(architecture.check_tests))
 
     def test_unregistered_test_is_found(self):
         self.write("low/b.cpp", "int b;\n")
