@@ -49,7 +49,7 @@ void draw_glyph(Image& image, std::int64_t x, std::int64_t y, char32_t code_poin
   const auto rows = glyph(code_point);
   for (std::uint32_t row = 0; row < kGlyphHeight; ++row)
     for (std::uint32_t column = 0; column < kGlyphWidth; ++column)
-      if ((rows[row] >> (7 - column) & 1U) != 0)
+      if ((static_cast<unsigned>(rows[row]) >> (7 - column) & 1U) != 0)
         fill_block(image, x + std::int64_t{column} * style.scale,
                    y + std::int64_t{row} * style.scale, style);
 }
