@@ -26,10 +26,10 @@ struct ChatMessage {
 
 /// What a template sees, under the same names.
 struct ChatInput {
-  std::vector<ChatMessage> messages;
+  std::vector<ChatMessage> messages = {};
   bool add_generation_prompt = true;
-  std::string bos_token;
-  std::string eos_token;
+  std::string bos_token = {};
+  std::string eos_token = {};
 };
 
 class ChatTemplate {

@@ -67,10 +67,11 @@ class Sampler {
   explicit Sampler(const SamplerOptions& options);
   std::span<const float> penalised(std::span<const float> logits);
   void collect(std::span<const float> logits);
+  void sort_by_id();
   void keep_top_k();
-  void keep_top_p();
-  void keep_min_p();
-  std::int32_t draw();
+  void keep_top_p(double max);
+  void keep_min_p(double max);
+  std::int32_t draw(double max);
   static bool before(const Candidate& a, const Candidate& b);
 
   SamplerOptions options_;

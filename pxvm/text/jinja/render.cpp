@@ -1,0 +1,423 @@
+#include "pxvm/text/jinja/render.hpp"
+
+#include "pxvm/base/checked.hpp"
+#include "pxvm/text/jinja/builtins.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace pxos::text::jinja {
+namespace {
+
+/// How a block ended.
+enum class Flow : std::uint8_t { kNext, kBreak, kContinue };
+
+tl::unexpected<Error> at(Position position, Error error) {
+  return in_context(fmt::format("{}:{}", position.line, position.column), std::move(error));
+}
+
+/// `result`, with the position in front of its error.
+template <class T>
+Result<T> placed(Position position, Result<T> result) {
+  if (!result) return at(position, std::move(result).error());
+  return result;
+}
+
+Result<std::int64_t> integer_arithmetic(Operator op, std::int64_t a, std::int64_t b) {
+  std::optional<std::int64_t> out;
+  if (op == Operator::kMultiply) out = checked_mul(a, b);
+  if (op == Operator::kAdd) out = checked_add(a, b);
+  if (op == Operator::kSubtract) {
+    std::int64_t difference = 0;
+    if (!__builtin_sub_overflow(a, b, &difference)) out = difference;
+  }
+  if (op == Operator::kFloorDivide || op == Operator::kModulo) {
+    if (b == 0) return fail(Errc::kInvalid, "division by zero");
+    if (b == -1)
+      return integer_arithmetic(Operator::kMultiply, op == Operator::kModulo ? 0 : a, -1);
+    // Python rounds the quotient down; the remainder takes the divisor's sign.
+    const std::int64_t rest = a % b;
+    const bool down = rest != 0 && (rest < 0) != (b < 0);
+    out = op == Operator::kModulo ? rest + (down ? b : 0) : a / b - (down ? 1 : 0);
+  }
+  if (!out) return fail(Errc::kInvalid, "integer overflow");
+  return *out;
+}
+
+Result<Value> number_arithmetic(Operator op, const Value& a, const Value& b) {
+  const std::optional<double> x = as_number(a);
+  const std::optional<double> y = as_number(b);
+  if (!x || !y)
+    return fail(Errc::kInvalid, "the operator does not take {} and {}", a.kind(), b.kind());
+  const bool real = a.as<double>() != nullptr || b.as<double>() != nullptr;
+  if (op != Operator::kDivide && !real) {
+    const auto whole = [](const Value& v) {
+      return v.as_integer() != nullptr ? *v.as_integer() : std::int64_t{v.truthy()};
+    };
+    PX_TRY(const std::int64_t result, integer_arithmetic(op, whole(a), whole(b)));
+    return Value::integer(result);
+  }
+  if (op == Operator::kAdd) return Value::real(*x + *y);
+  if (op == Operator::kSubtract) return Value::real(*x - *y);
+  if (op == Operator::kMultiply) return Value::real(*x * *y);
+  if (*y == 0) return fail(Errc::kInvalid, "division by zero");
+  if (op == Operator::kDivide) return Value::real(*x / *y);
+  const double quotient = std::floor(*x / *y);
+  return Value::real(op == Operator::kFloorDivide ? quotient : *x - quotient * *y);
+}
+
+class Renderer {
+ public:
+  Renderer(Variables variables, const RenderLimits& limits)
+      : budget_(limits.steps), output_bytes_(limits.output_bytes) {
+    scopes_.push_back({{"raise_exception", Value(Value::Data(Function::kRaiseException))},
+                       {"namespace", Value(Value::Data(Function::kNamespace))},
+                       {"range", Value(Value::Data(Function::kRange))},
+                       {"dict", Value(Value::Data(Function::kDict))}});
+    scopes_.push_back(std::move(variables));
+  }
+
+  Result<Flow> block(const Block& statements) {
+    for (const Statement& one : statements) {
+      if (auto spent = budget_.spend(1); !spent) return at(one.at, spent.error());
+      PX_TRY(const Flow flow, statement(one));
+      if (flow != Flow::kNext) return flow;
+    }
+    return Flow::kNext;
+  }
+
+  std::string take() { return std::move(out_); }
+
+ private:
+  Result<Flow> statement(const Statement& s) {
+    switch (s.kind) {
+      case Statement::Kind::kText:
+        return emit(s.at, s.text);
+      case Statement::Kind::kOutput: {
+        PX_TRY(const Value value, evaluate(*s.expr));
+        PX_TRY(const std::string text, placed(s.expr->at, print(value, budget_)));
+        return emit(s.at, text);
+      }
+      case Statement::Kind::kIf: {
+        PX_TRY(const Value value, evaluate(*s.expr));
+        return block(value.truthy() ? s.body : s.otherwise);
+      }
+      case Statement::Kind::kFor:
+        return loop(s);
+      case Statement::Kind::kSet:
+        return assign(s);
+      case Statement::Kind::kSetBlock:
+        return assign_block(s);
+      case Statement::Kind::kGroup:
+        return block(s.body);
+      case Statement::Kind::kBreak:
+        return Flow::kBreak;
+      case Statement::Kind::kContinue:
+        return Flow::kContinue;
+    }
+    return Flow::kNext;
+  }
+
+  Result<Flow> emit(Position position, std::string_view text) {
+    if (auto spent = budget_.spend_bytes(text.size()); !spent) return at(position, spent.error());
+    if (text.size() > output_bytes_ - out_.size())
+      return at(position,
+                {Errc::kLimit, fmt::format("more than {} bytes of output", output_bytes_)});
+    out_ += text;
+    return Flow::kNext;
+  }
+
+  Result<Flow> assign(const Statement& s) {
+    PX_TRY(Value value, evaluate(*s.expr));
+    if (s.text.empty()) {
+      PX_CHECK(placed(s.at, set(s.targets[0], std::move(value))));
+      return Flow::kNext;
+    }
+    PX_TRY(const Value object, placed(s.at, lookup(s.targets[0])));
+    const DictPtr* const dict = object.as<DictPtr>();
+    if (dict == nullptr || !(*dict)->is_namespace)
+      return at(s.at, {Errc::kInvalid, fmt::format("'{}' is {}, expected a namespace", s.targets[0],
+                                                   object.kind())});
+    PX_CHECK(placed(s.at, nested_depth(value)));
+    PX_CHECK(placed(s.at, budget_.spend(1 + (*dict)->items.size() / 8)));
+    (*dict)->assign(s.text, std::move(value));
+    return Flow::kNext;
+  }
+
+  Result<Flow> assign_block(const Statement& s) {
+    std::string outer = std::exchange(out_, {});
+    PX_TRY(const Flow flow, block(s.body));
+    PX_CHECK(placed(s.at, set(s.targets[0], Value::text(std::exchange(out_, std::move(outer))))));
+    return flow;
+  }
+
+  Result<Flow> loop(const Statement& s) {
+    PX_TRY(const Value iterable, evaluate(*s.expr));
+    PX_TRY(std::vector<Value> items, placed(s.expr->at, items_of(iterable, budget_)));
+    if (s.condition != nullptr) PX_CHECK(keep_matching(s, items));
+    if (items.empty()) return block(s.otherwise);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      scopes_.emplace_back();
+      PX_CHECK(placed(s.at, budget_.spend(8)));
+      PX_TRY(Value state, placed(s.at, loop_state(items, i)));
+      PX_CHECK(placed(s.at, set("loop", std::move(state))));
+      PX_CHECK(bind(s, items[i]));
+      PX_TRY(const Flow flow, block(s.body));
+      scopes_.pop_back();
+      if (flow == Flow::kBreak) break;
+    }
+    return Flow::kNext;
+  }
+
+  /// {% for x in items if condition %}
+  Result<void> keep_matching(const Statement& s, std::vector<Value>& items) {
+    std::vector<Value> kept;
+    for (Value& item : items) {
+      scopes_.emplace_back();
+      PX_CHECK(bind(s, item));
+      PX_TRY(const Value passes, evaluate(*s.condition));
+      scopes_.pop_back();
+      if (passes.truthy()) kept.push_back(std::move(item));
+    }
+    items = std::move(kept);
+    return {};
+  }
+
+  Result<void> bind(const Statement& s, const Value& item) {
+    if (s.targets.size() == 1) {
+      return placed(s.at, set(s.targets[0], item));
+    }
+    PX_TRY(const std::vector<Value> parts, placed(s.at, items_of(item, budget_)));
+    if (parts.size() != s.targets.size())
+      return at(s.at, {Errc::kInvalid, fmt::format("{} loop variables for {} values",
+                                                   s.targets.size(), parts.size())});
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      PX_CHECK(placed(s.at, set(s.targets[i], parts[i])));
+    return {};
+  }
+
+  static Result<Value> loop_state(const std::vector<Value>& items, std::size_t i) {
+    const auto number = [](std::size_t n) { return Value::integer(static_cast<std::int64_t>(n)); };
+    const std::size_t n = items.size();
+    return make_dict({{"index", number(i + 1)},
+                      {"index0", number(i)},
+                      {"revindex", number(n - i)},
+                      {"revindex0", number(n - i - 1)},
+                      {"first", Value::boolean(i == 0)},
+                      {"last", Value::boolean(i + 1 == n)},
+                      {"length", number(n)},
+                      {"previtem", i == 0 ? Value() : items[i - 1]},
+                      {"nextitem", i + 1 == n ? Value() : items[i + 1]}},
+                     false);
+  }
+
+  Result<void> set(std::string_view name, Value value) {
+    PX_CHECK(budget_.spend(scopes_.back().size() / 8));
+    for (auto& variable : scopes_.back()) {
+      if (variable.first == name) {
+        variable.second = std::move(value);
+        return {};
+      }
+    }
+    scopes_.back().emplace_back(name, std::move(value));
+    return {};
+  }
+
+  Result<Value> lookup(std::string_view name) {
+    for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+      PX_CHECK(budget_.spend(scope->size() / 8));
+      for (const auto& variable : *scope) {
+        if (variable.first == name) return variable.second;
+      }
+    }
+    return Value();
+  }
+
+  /// The value of `e`; errors carry the innermost position.
+  Result<Value> evaluate(const Expr& e) {
+    if (auto spent = budget_.spend(1); !spent) return at(e.at, spent.error());
+    switch (e.kind) {
+      case Expr::Kind::kLiteral:
+        return e.value;
+      case Expr::Kind::kName:
+        return placed(e.at, lookup(e.text));
+      case Expr::Kind::kList: {
+        PX_TRY(std::vector<Value> items, evaluate_from(e, 0));
+        return placed(e.at, make_list(std::move(items)));
+      }
+      case Expr::Kind::kDict:
+        return dict(e);
+      case Expr::Kind::kAttribute: {
+        PX_TRY(const Value object, evaluate(*e.children[0]));
+        return placed(e.at, subscript(object, Value::text(e.text), budget_));
+      }
+      case Expr::Kind::kSubscript: {
+        PX_TRY(const std::vector<Value> both, evaluate_from(e, 0));
+        return placed(e.at, subscript(both[0], both[1], budget_));
+      }
+      case Expr::Kind::kSlice: {
+        PX_TRY(const std::vector<Value> parts, evaluate_from(e, 0));
+        return placed(e.at, slice(parts[0], {parts[1], parts[2], parts[3]}, budget_));
+      }
+      default:
+        return operation(e);
+    }
+  }
+
+  Result<Value> operation(const Expr& e) {
+    switch (e.kind) {
+      case Expr::Kind::kCall:
+        return call(e);
+      case Expr::Kind::kFilter: {
+        PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
+        return placed(e.at, apply_filter(e.text, values[0], arguments(values, e), budget_));
+      }
+      case Expr::Kind::kTest: {
+        PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
+        PX_TRY(const bool passes,
+               placed(e.at, apply_test(e.text, values[0], arguments(values, e), budget_)));
+        return Value::boolean(passes);
+      }
+      case Expr::Kind::kUnary:
+        return unary(e);
+      case Expr::Kind::kBinary:
+        return binary(e);
+      case Expr::Kind::kConditional: {
+        PX_TRY(const Value condition, evaluate(*e.children[1]));
+        const ExprPtr& chosen = e.children[condition.truthy() ? 0 : 2];
+        if (chosen == nullptr) return Value();
+        return evaluate(*chosen);
+      }
+      default:
+        return Value();
+    }
+  }
+
+  /// The children from `first` on; absent ones are undefined.
+  Result<std::vector<Value>> evaluate_from(const Expr& e, std::size_t first) {
+    std::vector<Value> values;
+    for (std::size_t i = first; i < e.children.size(); ++i) {
+      values.emplace_back();
+      if (e.children[i] == nullptr) continue;
+      PX_TRY(values.back(), evaluate(*e.children[i]));
+    }
+    return values;
+  }
+
+  /// The arguments behind an operand in values[0].
+  static Arguments arguments(const std::vector<Value>& values, const Expr& e) {
+    return {std::span(values).subspan(1), e.keywords};
+  }
+
+  Result<Value> dict(const Expr& e) {
+    PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
+    Dict out;
+    for (std::size_t i = 0; i + 1 < values.size(); i += 2) {
+      if (values[i].as_text() == nullptr)
+        return at(e.at, {Errc::kInvalid, "a mapping's key is not a string"});
+      PX_CHECK(placed(e.at, budget_.spend(1 + out.items.size() / 8)));
+      out.assign(*values[i].as_text(), values[i + 1]);
+    }
+    return placed(e.at, make_dict(std::move(out.items), false));
+  }
+
+  Result<Value> call(const Expr& e) {
+    const Expr& callee = *e.children[0];
+    if (callee.kind == Expr::Kind::kAttribute) {
+      PX_TRY(const Value object, evaluate(*callee.children[0]));
+      PX_TRY(const std::vector<Value> values, evaluate_from(e, 1));
+      return placed(callee.at, call_method(callee.text, object, {values, e.keywords}, budget_));
+    }
+    PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
+    const Function* const function = values[0].as<Function>();
+    if (function == nullptr)
+      return at(callee.at, {Errc::kInvalid, fmt::format("'{}' is {}, not a function", callee.text,
+                                                        values[0].kind())});
+    return placed(callee.at, call_function(*function, arguments(values, e), budget_));
+  }
+
+  Result<Value> unary(const Expr& e) {
+    PX_TRY(const Value value, evaluate(*e.children[0]));
+    if (e.op == Operator::kNot) return Value::boolean(!value.truthy());
+    return placed(e.at, number_arithmetic(Operator::kSubtract, Value::integer(0), value));
+  }
+
+  Result<Value> binary(const Expr& e) {
+    PX_TRY(const Value left, evaluate(*e.children[0]));
+    // Like Python's, `and` and `or` give one of their operands.
+    if (e.op == Operator::kAnd && !left.truthy()) return left;
+    if (e.op == Operator::kOr && left.truthy()) return left;
+    PX_TRY(const Value right, evaluate(*e.children[1]));
+    switch (e.op) {
+      case Operator::kAnd:
+      case Operator::kOr:
+        return right;
+      case Operator::kAdd:
+        return placed(e.at, add(left, right));
+      case Operator::kConcat:
+        return placed(e.at, concatenate(left, right));
+      case Operator::kSubtract:
+      case Operator::kMultiply:
+      case Operator::kDivide:
+      case Operator::kFloorDivide:
+      case Operator::kModulo:
+        return placed(e.at, number_arithmetic(e.op, left, right));
+      default: {
+        PX_TRY(const bool holds, placed(e.at, compare(e.op, left, right)));
+        return Value::boolean(holds);
+      }
+    }
+  }
+
+  Result<bool> compare(Operator op, const Value& a, const Value& b) {
+    const bool inverted = op == Operator::kNotEqual || op == Operator::kNotIn ||
+                          op == Operator::kLessEqual || op == Operator::kGreaterEqual;
+    Result<bool> holds = false;
+    if (op == Operator::kEqual || op == Operator::kNotEqual) {
+      holds = equal(a, b, budget_);
+    } else if (op == Operator::kIn || op == Operator::kNotIn) {
+      holds = contains(b, a, budget_);
+    } else if (op == Operator::kLess || op == Operator::kGreaterEqual) {
+      holds = less(a, b, budget_);
+    } else {
+      holds = less(b, a, budget_);
+    }
+    if (holds) *holds = *holds != inverted;
+    return holds;
+  }
+
+  Result<Value> add(const Value& a, const Value& b) {
+    if (a.as_text() != nullptr && b.as_text() != nullptr) return concatenate(a, b);
+    if (a.as_list() == nullptr || b.as_list() == nullptr)
+      return number_arithmetic(Operator::kAdd, a, b);
+    std::vector<Value> items = a.as_list()->items;
+    items.insert(items.end(), b.as_list()->items.begin(), b.as_list()->items.end());
+    PX_CHECK(budget_.spend(1 + items.size() / 2));
+    return make_list(std::move(items));
+  }
+
+  Result<Value> concatenate(const Value& a, const Value& b) {
+    PX_TRY(std::string text, print(a, budget_));
+    PX_TRY(const std::string tail, print(b, budget_));
+    text += tail;
+    return Value::text(std::move(text));
+  }
+
+  Budget budget_;
+  std::size_t output_bytes_;
+  std::vector<Variables> scopes_;
+  std::string out_;
+};
+
+}  // namespace
+
+Result<std::string> render_block(const Block& block, Variables variables,
+                                 const RenderLimits& limits) {
+  Renderer renderer(std::move(variables), limits);
+  PX_CHECK(renderer.block(block));
+  return renderer.take();
+}
+
+}  // namespace pxos::text::jinja
