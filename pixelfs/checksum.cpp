@@ -63,13 +63,14 @@ std::uint32_t adler32(Bytes bytes, std::uint32_t adler) {
   std::uint32_t a = adler & 0xFFFFU;
   std::uint32_t b = adler >> 16U;
   while (!bytes.empty()) {
-    const std::size_t n = std::min(kBlock, bytes.size());
-    // b gains n * a at the start of the block and each byte (n - i) times: two independent sums.
+    const auto n = static_cast<std::uint32_t>(std::min(kBlock, bytes.size()));
+    // b gains n * a at the start of the block and each byte (n - i) times. Both sums stay below
+    // 2^32 (255 * 5552 * 5553 / 2), so they are plain loops the compiler vectorises.
     std::uint32_t sum = 0;
-    std::uint64_t weighted = 0;
-    for (std::size_t i = 0; i < n; ++i) {
+    std::uint32_t weighted = 0;
+    for (std::uint32_t i = 0; i < n; ++i) {
       sum += bytes[i];
-      weighted += static_cast<std::uint32_t>((n - i) * bytes[i]);
+      weighted += (n - i) * bytes[i];
     }
     b = static_cast<std::uint32_t>((b + std::uint64_t{n} * a + weighted) % kModulus);
     a = (a + sum) % kModulus;

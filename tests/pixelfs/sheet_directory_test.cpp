@@ -1,6 +1,8 @@
 #include "pixelfs/sheet_directory.hpp"
 
+#include "pxvm/base/file.hpp"
 #include "tests/pixelfs/sheet_fixture.hpp"
+#include "tests/support/conformance.hpp"
 #include "tests/support/mutate.hpp"
 
 #include <catch2/catch.hpp>
@@ -96,6 +98,25 @@ TEST_CASE("the directory's bytes are frozen", "[pixelfs]") {
   REQUIRE(as_text(Bytes(bytes).first(6)) == "pxSHET");
   REQUIRE(bytes[6] == 1);
   REQUIRE(to_hex(xxh3_128(bytes)) == "a35c8e4a3b9e6ff3a4eba7eda7cd3283");
+}
+
+TEST_CASE("the worked example of docs/spec/sheet.md decodes to what it says", "[pixelfs]") {
+  const ByteVector file = *read_file(test::source_folder() / "docs/spec/sheet.md");
+  std::string_view text = as_text(file);
+  text.remove_prefix(text.find("```hex") + 6);
+  text = text.substr(0, text.find("```"));
+  ByteVector bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+    if (std::isxdigit(static_cast<unsigned char>(text[i])) == 0) continue;
+    bytes.push_back(
+        static_cast<std::uint8_t>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+    ++i;
+  }
+  REQUIRE(bytes == pixelfs::encode_directory(sample()));
+  const auto geometry = pixelfs::make_geometry(1024, 4);
+  REQUIRE(geometry.pad() == 46);
+  REQUIRE(geometry.first == 128);
+  REQUIRE(geometry.file_bytes() == 12628);
 }
 
 TEST_CASE("every flipped bit of a directory is seen", "[pixelfs]") {
