@@ -18,7 +18,7 @@ struct NpyArray {
 };
 
 struct NpzLimits {
-  std::uint64_t max_bytes = std::uint64_t{1} << 32U;  ///< of all members together, unpacked
+  std::uint64_t max_bytes = std::uint64_t{1} << 30U;  ///< of all members together, unpacked
   std::uint32_t max_members = 4096;
 };
 

@@ -55,12 +55,18 @@ struct Encoded {
   Meta meta;
 };
 
-/// Fresh weights, ascending names: embed, hidden, out normal-like times a scale (0.05, 1/sqrt(dim),
-/// 1/sqrt(dim)), biases zero. A pure function of the seed on every machine.
+/// Fresh weights, ascending names. embed, hidden and out are z * sqrt(2 / shape[0]), biases zero.
+/// z = sum of twelve uniforms - 6 from CounterRng(seed), one stream through the tensors in order:
+/// mean 0, variance 1, |z| < 6, computed exactly in integers, so the same on every machine (log and
+/// cos of other methods are not).
 [[nodiscard]] std::vector<NpyArray> init_weights(std::uint64_t seed);
 
 /// Errors: kInvalid names the tensor that is missing, too many, of a wrong shape, or not finite.
 Result<Encoded> encode(std::span<const NpyArray> weights);
+
+/// The five tensors of the architecture, and no other, with the shapes vocab and dim ask for.
+/// Errors: kInvalid names the tensor.
+Result<void> check_shapes(const Meta& meta);
 
 /// Errors: kInvalid names the key; offsets, lengths, shapes and picture size must agree with each
 /// other.
