@@ -1,0 +1,78 @@
+#include "cartridges/import/model_entries.hpp"
+
+#include "tests/cartridges/tiny_llama.hpp"
+#include "tests/support/temp_folder.hpp"
+
+#include <catch2/catch.hpp>
+
+using pxos::Errc;
+using pxos::cartridges::add_program;
+using pxos::cartridges::add_sheets;
+using pxos::cartridges::Cartridge;
+using pxos::cartridges::CartridgeWriter;
+using pxos::cartridges::check_options;
+using pxos::cartridges::ImportOptions;
+
+namespace {
+
+ImportOptions to(const std::filesystem::path& output) {
+  ImportOptions options;
+  options.output = output;
+  options.find_program = pxos::test::fake_program;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("Import options are checked before anything is read", "[import]") {
+  const pxos::test::TempFolder folder;
+  CHECK(check_options(to(folder / "a.pxa")).has_value());
+  CHECK(check_options(to("")).error().code == Errc::kUsage);
+  ImportOptions options = to(folder / "a.pxa");
+  options.name = "Bad Name";
+  CHECK(check_options(options).error().code == Errc::kInvalid);
+  options = to(folder / "a.pxa");
+  options.as_dtype = pxos::tensor::DType::kQ4_0;
+  CHECK(check_options(options).error().code == Errc::kUnsupported);
+  options = to(folder.write("used.pxa", std::string_view("x")));
+  CHECK(check_options(options).error().code == Errc::kUsage);
+  options.overwrite = true;
+  CHECK(check_options(options).has_value());
+}
+
+TEST_CASE("Sheets and program become entries; progress reaches the total", "[import]") {
+  const pxos::test::TempFolder folder;
+  pxos::pixelfs::TensorInput input;
+  input.name = "w";
+  input.shape = {40, 50};
+  input.read_canonical = [](std::uint64_t, pxos::MutBytes out) -> pxos::Result<void> {
+    std::fill(out.begin(), out.end(), std::uint8_t{0});
+    return {};
+  };
+  auto writer = CartridgeWriter::create(folder / "a.pxa");
+  REQUIRE(writer.has_value());
+  REQUIRE(add_program(*writer, pxos::test::fake_program("p").value()).has_value());
+  std::uint64_t last = 0;
+  std::uint64_t total = 0;
+  const std::vector<pxos::pixelfs::TensorInput> inputs{input};
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+    CHECK(done >= last);
+    last = done;
+    total = all;
+  };
+  REQUIRE(add_sheets(*writer, inputs, progress).has_value());
+  CHECK(last == total);
+  CHECK(total >= 40 * 50 * 4);
+  pxos::cartridges::Manifest manifest;
+  manifest.name = "m";
+  pxos::cartridges::ImportReport report;
+  ImportOptions options = to(folder / "a.pxa");
+  options.created = "2025-01-01T00:00:00Z";
+  REQUIRE(finish_import(*std::move(writer), manifest, options, report).has_value());
+  CHECK(report.manifest.created == options.created);
+  const auto cartridge = Cartridge::open(folder / "a.pxa");
+  REQUIRE(cartridge.has_value());
+  CHECK(cartridge->find("p.pxi") != nullptr);
+  CHECK(cartridge->find("p.pxasm") != nullptr);
+  CHECK(cartridge->find("f32.0.pxi") != nullptr);
+}
