@@ -351,7 +351,7 @@ std::optional<bool> test_kind(std::string_view name, const Value& v) {
   if (name == "none") return v.is_none();
   if (name == "string") return text;
   if (name == "mapping") return dict;
-  if (name == "iterable" || name == "sequence") return text || list || dict;
+  if (name == "iterable" || name == "sequence") return text || list || dict || v.is_undefined();
   if (name == "boolean") return boolean;
   if (name == "true") return boolean && *v.as<bool>();
   if (name == "false") return boolean && !*v.as<bool>();
@@ -364,7 +364,8 @@ std::optional<bool> test_kind(std::string_view name, const Value& v) {
 
 /// operand modulo divisor, for the tests odd, even and divisibleby.
 Result<std::int64_t> remainder(const Value& operand, const Value* divisor) {
-  const std::int64_t* const value = operand.as_integer();
+  const Value number = operand.as<bool>() != nullptr ? Value::integer(operand.truthy()) : operand;
+  const std::int64_t* const value = number.as_integer();
   const std::int64_t* const by = divisor == nullptr ? nullptr : divisor->as_integer();
   if (value == nullptr || by == nullptr || *by == 0)
     return fail(Errc::kInvalid, "expected integers and a divisor other than 0");

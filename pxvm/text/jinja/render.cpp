@@ -358,8 +358,9 @@ class Renderer {
         return placed(e.at, add(left, right));
       case Operator::kConcat:
         return placed(e.at, concatenate(left, right));
-      case Operator::kSubtract:
       case Operator::kMultiply:
+        return placed(e.at, multiply(left, right));
+      case Operator::kSubtract:
       case Operator::kDivide:
       case Operator::kFloorDivide:
       case Operator::kModulo:
@@ -396,6 +397,22 @@ class Renderer {
     items.insert(items.end(), b.as_list()->items.begin(), b.as_list()->items.end());
     PX_CHECK(budget_.spend(1 + items.size() / 2));
     return make_list(std::move(items));
+  }
+
+  /// text * count repeats the text.
+  Result<Value> multiply(const Value& a, const Value& b) {
+    const bool swapped = b.as_text() != nullptr;
+    const std::string* const text = swapped ? b.as_text() : a.as_text();
+    const std::int64_t* const count = swapped ? a.as_integer() : b.as_integer();
+    if (text == nullptr || count == nullptr) return number_arithmetic(Operator::kMultiply, a, b);
+    const auto times = static_cast<std::uint64_t>(std::max<std::int64_t>(*count, 0));
+    const auto bytes = checked_mul<std::uint64_t>(text->size(), times);
+    // Paid before it is made.
+    PX_CHECK(budget_.spend_bytes(bytes.value_or(UINT64_MAX)));
+    std::string out;
+    out.reserve(*bytes);
+    for (std::uint64_t i = 0; i < (text->empty() ? 0 : times); ++i) out += *text;
+    return Value::text(std::move(out));
   }
 
   Result<Value> concatenate(const Value& a, const Value& b) {

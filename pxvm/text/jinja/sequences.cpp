@@ -79,8 +79,7 @@ Result<Value> subscript(const Value& object, const Value& key, Budget& budget) {
     const Value* const found = dict->find(*name);
     return found == nullptr ? Value() : *found;
   }
-  if (object.is_undefined() || object.is_none())
-    return fail(Errc::kInvalid, "{} has no items", object.kind());
+  if (object.is_undefined()) return fail(Errc::kInvalid, "undefined has no items");
   const std::int64_t* const index = key.as_integer();
   if (index == nullptr) return Value();
   if (const List* const list = object.as_list()) {
@@ -112,7 +111,8 @@ Result<Value> slice(const Value& object, const SliceBounds& bounds, Budget& budg
     for (const std::size_t i : indices) out += all[i];
     return Value::text(std::move(out));
   }
-  return fail(Errc::kInvalid, "{} cannot be sliced", object.kind());
+  if (object.is_undefined()) return fail(Errc::kInvalid, "undefined cannot be sliced");
+  return Value();
 }
 
 Result<bool> contains(const Value& haystack, const Value& needle, Budget& budget) {

@@ -54,13 +54,19 @@ void append_json_text(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-/// repr() of a text inside a printed list: quotes and backslashes escaped.
+/// repr() of a text inside a printed list.
 void append_repr_text(std::string& out, std::string_view text) {
+  constexpr std::string_view kControls = "\n\r\t";
+  constexpr std::string_view kLetters = "nrt";
   const char quote = text.find('\'') != text.npos && text.find('"') == text.npos ? '"' : '\'';
   out.push_back(quote);
   for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
+    const std::size_t control = kControls.find(c);
+    if (control != kControls.npos) {
+      out.push_back('\\');
+      out.push_back(kLetters[control]);
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
     } else {
       if (c == quote || c == '\\') out.push_back('\\');
       out.push_back(c);
