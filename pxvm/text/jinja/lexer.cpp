@@ -45,8 +45,8 @@ class Lexer {
     while (at_ < source_.size()) {
       const std::size_t marker = find_marker();
       add_text(marker);
-      if (marker == source_.size()) break;
       move_to(marker);
+      if (marker == source_.size()) break;
       const char kind = source_[at_ + 1];
       if (kind == '#') {
         PX_CHECK(skip_comment());

@@ -1,0 +1,75 @@
+#include "tests/pxvm/text/jinja/evaluate.hpp"
+
+#include <catch2/catch.hpp>
+
+using pxos::test::evaluate;
+using pxos::test::value_of;
+
+TEST_CASE("arithmetic is Python's", "[text]") {
+  CHECK(value_of("7 // 2 ~ ' ' ~ -7 // 2 ~ ' ' ~ 7 // -2") == "3 -4 -4");
+  CHECK(value_of("7 % 3 ~ ' ' ~ -7 % 3 ~ ' ' ~ 7 % -3") == "1 2 -2");
+  CHECK(value_of("7 / 2 ~ ' ' ~ 1.5 + 1 ~ ' ' ~ 2 * 1.5") == "3.5 1.51 3.0");
+  CHECK(value_of("7 / 2") == "3.5");
+  CHECK(value_of("1.5 * 2 + 1") == "4.0");
+  CHECK(value_of("true + 1") == "2");
+  CHECK(value_of("'ab' * 2") == "abab");
+  CHECK(value_of("'a' + 'b' ~ 1 ~ none") == "ab1None");
+  CHECK(value_of("[1] + [2]") == "[1, 2]");
+}
+
+TEST_CASE("arithmetic faults are errors", "[text]") {
+  CHECK(value_of("1 // 0") == "error: 1:6: division by zero");
+  CHECK(value_of("1.0 / 0") == "error: 1:8: division by zero");
+  CHECK(value_of("9223372036854775807 + 1") == "error: 1:24: integer overflow");
+  CHECK(value_of("(-9223372036854775807 - 1) // -1") == "error: 1:31: integer overflow");
+  CHECK(value_of("(-9223372036854775807 - 1) % -1") == "0");
+  CHECK(value_of("1 + 'a'") == "error: 1:6: the operator does not take integer and string");
+}
+
+TEST_CASE("and, or and comparisons", "[text]") {
+  CHECK(value_of("'' or 'x'") == "x");
+  CHECK(value_of("0 and nothing.x") == "0");
+  CHECK(value_of("1 <= 1 and 2 > 1 and not 1 >= 2 and 'a' < 'b' and 1 != '1'") == "True");
+  CHECK(value_of("'a' if false") == "");
+}
+
+TEST_CASE("set stays in its loop turn, a namespace does not", "[text]") {
+  CHECK(
+      evaluate(
+          "{% set x = 1 %}{% for i in range(2) %}{% set x = x + 1 %}{{ x }}{% endfor %}{{ x }}") ==
+      "221");
+  CHECK(evaluate("{% set n = namespace(x=1) %}{% for i in range(2) %}{% set n.x = n.x + 1 %}{% "
+                 "endfor %}{{ n.x }}") == "3");
+  CHECK(evaluate("{% if true %}{% set x = 5 %}{% endif %}{{ x }}") == "5");
+  CHECK(evaluate("{% set x = {} %}{% set x.a = 1 %}") ==
+        "error: 1:20: 'x' is mapping, expected a namespace");
+}
+
+TEST_CASE("loops know where they are", "[text]") {
+  CHECK(evaluate("{% for x in ['a','b','c'] %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex "
+                 "}}{{ loop.length }}"
+                 "{{ 'F' if loop.first }}{{ 'L' if loop.last }}{{ loop.previtem }}{{ loop.nextitem "
+                 "}} {% endfor %}") == "1033Fb 2123ac 3213Lb ");
+  CHECK(evaluate("{% for x in range(6) if x is odd %}{{ x }}{{ loop.last }}{% endfor %}") ==
+        "1False3False5True");
+  CHECK(evaluate("{% for x in range(9) %}{% if x == 1 %}{% continue %}{% endif %}"
+                 "{% if x == 3 %}{% break %}{% endif %}{{ x }}{% endfor %}") == "02");
+  CHECK(evaluate("{% for a, b in [[1, 2], [3]] %}{{ a }}{% endfor %}") ==
+        "error: 1:4: 2 loop variables for 1 values");
+}
+
+TEST_CASE("block set and generation print into their place", "[text]") {
+  CHECK(evaluate("a{% set x %}b{{ 1 }}{% endset %}c{{ x }}") == "acb1");
+  CHECK(evaluate("{% generation %}x{% endgeneration %}") == "x");
+}
+
+TEST_CASE("render_block keeps to its limits", "[text]") {
+  using namespace pxos::text::jinja;
+  const auto block = parse_template("{% for i in range(100) %}0123456789{% endfor %}");
+  REQUIRE(block);
+  const auto small = render_block(*block, {}, {.steps = 1000000, .output_bytes = 999});
+  REQUIRE_FALSE(small);
+  CHECK(small.error().code == pxos::Errc::kLimit);
+  CHECK(render_block(*block, {}, {.steps = 1000000, .output_bytes = 1000})->size() == 1000);
+  CHECK_FALSE(render_block(*block, {}, {.steps = 100, .output_bytes = 1000}));
+}
