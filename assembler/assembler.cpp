@@ -62,10 +62,12 @@ void parse(Assembly& assembly, const AssembleOptions& options) {
   }
 }
 
-/// A file without a name of its own is called after its path: "a/b/llama.pxasm" -> "llama".
+/// A program without a name of its own is called after its file: "a/my-model.pxasm" -> "my_model".
 std::string stem(std::string_view path) {
   path.remove_prefix(std::min(path.rfind('/') + 1, path.size()));
-  return std::string(path.substr(0, path.find('.')));
+  std::string name(path.substr(0, path.find('.')));
+  for (char& c : name) c = is_name_char(c) ? c : '_';
+  return is_identifier(name) || name.empty() ? name : "_" + name;
 }
 
 std::optional<isa::VerifiedProgram> build(Assembly& assembly, const AssembleOptions& options) {

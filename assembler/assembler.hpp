@@ -24,8 +24,8 @@ struct AssembleOptions {
 
 struct AssembleResult {
   std::optional<isa::VerifiedProgram> program;  ///< set exactly when no diagnostic is an error
-  std::vector<Diagnostic> diagnostics;          ///< in source order, at most Caps::kDiagnostics
-  std::vector<SourceFile> sources;              ///< every text that was read, for render()
+  std::vector<Diagnostic> diagnostics;  ///< at most Caps::kDiagnostics errors and warnings each
+  std::vector<SourceFile> sources;      ///< every text that was read, for render()
 };
 
 struct Caps {

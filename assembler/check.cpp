@@ -41,47 +41,71 @@ std::optional<std::size_t> operand_index(const Assembly& assembly, const isa::Fi
   return std::nullopt;
 }
 
-/// "q is declared here: f32[T, dim]" for every tensor the statement names.
-void note_declarations(Assembly& assembly, Diagnostic& error,
-                       const std::vector<Operand>& operands) {
+/// True when `name` stands in `text` as a word of its own.
+bool mentions(std::string_view text, std::string_view name) {
+  for (std::size_t at = text.find(name); at != std::string_view::npos;
+       at = text.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    const bool starts = at == 0 || !is_name_char(text[at - 1]);
+    if (starts && (end == text.size() || !is_name_char(text[end]))) return true;
+  }
+  return false;
+}
+
+/// "q is declared here: f32[T, dim]" for every operand that the message is about.
+void note_declarations(Assembly& assembly, Diagnostic& error, const std::vector<Operand>& operands,
+                       std::string_view message) {
   std::vector<std::uint32_t> noted;
   for (const Operand& operand : operands) {
     const Name* name =
         operand.kind == Operand::Kind::kIndexed ? &operand.name : operand.expr.as_name();
     const Known* known =
         name != nullptr ? assembly.names.find(Space::kTensor, name->text) : nullptr;
-    if (known == nullptr || std::find(noted.begin(), noted.end(), known->index) != noted.end())
-      continue;
+    if (known == nullptr || !mentions(message, name->text)) continue;
+    if (std::find(noted.begin(), noted.end(), known->index) != noted.end()) continue;
     noted.push_back(known->index);
-    assembly.reporter.note(
-        error, known->declared,
-        fmt::format("{} is declared here: {}", name->text,
-                    tensor_type_text(assembly.program, assembly.program.tensors[known->index])));
+    const isa::TensorDecl& decl = assembly.program.tensors[known->index];
+    assembly.reporter.note(error, known->declared,
+                           fmt::format("{} is declared here: {}", name->text,
+                                       tensor_type_text(assembly.program, decl)));
   }
 }
 
-/// A finding without an instruction is about a declaration: the first word that is declared tells
-/// which.
-Span declaration_span(const Assembly& assembly, const std::string& message) {
-  const Span nowhere{0, 0, 1};
-  for (std::size_t at = 0; at < message.size();) {
-    if (!is_name_start(message[at])) {
-      ++at;
-      continue;
-    }
-    std::size_t end = at;
-    while (end < message.size() && is_name_char(message[end])) ++end;
-    std::string_view word = std::string_view(message).substr(at, end - at);
-    while (word.ends_with('.')) word.remove_suffix(1);
-    for (const Space space : {Space::kTensor, Space::kAttr, Space::kValue}) {
-      if (const Known* known = assembly.names.find(space, word)) return known->declared;
-    }
-    for (std::size_t i = 0; i < assembly.program.entries.size(); ++i) {
-      if (assembly.program.entries[i].name == word) return assembly.entry_spans[i];
-    }
-    at = end;
+/// The statement as it is written, with single blanks: "matmul q, wq[l], xn".
+std::string statement_text(const Assembly& assembly, std::uint32_t line,
+                           const std::vector<Operand>& operands) {
+  const std::string_view text = assembly.map.line(line).text;
+  const Span whole = statement_span(assembly, line);
+  std::string_view words = text.substr(whole.column, whole.length);
+  if (!operands.empty()) words = words.substr(0, operands.front().span.column - whole.column);
+  const std::size_t end = words.find_last_not_of(" \t");
+  words = words.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  const std::size_t start = words.find_last_of(" \t");
+  std::string out(start == std::string_view::npos ? words : words.substr(start + 1));
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    out += i == 0 ? " " : ", ";
+    out += text.substr(operands[i].span.column, operands[i].span.length);
   }
-  return nowhere;
+  return out;
+}
+
+/// A finding without an instruction is about a declaration, named in its first quotes:
+/// "tensor 'bias': ..".
+Span declaration_span(const Assembly& assembly, std::string_view message) {
+  const std::size_t open = message.find('\'');
+  const std::size_t close = open == std::string_view::npos ? open : message.find('\'', open + 1);
+  if (close == std::string_view::npos) return kNowhere;
+  const std::string_view name = message.substr(open + 1, close - open - 1);
+  if (message.starts_with("entry") || message.starts_with("argument")) {
+    for (std::size_t i = 0; i < assembly.program.entries.size(); ++i) {
+      if (assembly.program.entries[i].name == name) return assembly.entry_spans[i];
+    }
+  }
+  Space space = Space::kValue;
+  if (message.starts_with("tensor")) space = Space::kTensor;
+  if (message.starts_with("attribute")) space = Space::kAttr;
+  const Known* known = assembly.names.find(space, name);
+  return known != nullptr ? known->declared : kNowhere;
 }
 
 void report(Assembly& assembly, const isa::Finding& finding) {
@@ -94,8 +118,13 @@ void report(Assembly& assembly, const isa::Finding& finding) {
   const auto index = operand_index(assembly, finding);
   const bool known = index && *index < operands.size();
   const Span span = known ? operands[*index].span : statement_span(assembly, line);
-  Diagnostic& error = assembly.reporter.error(span, finding.message);
-  note_declarations(assembly, error, operands);
+  // The verifier names registers; the person wrote a statement.
+  const std::string prefix = isa::instruction_text(assembly.program, *finding.pc) + ": ";
+  const bool prefixed = finding.message.starts_with(prefix);
+  const std::string reason = prefixed ? finding.message.substr(prefix.size()) : finding.message;
+  Diagnostic& error = assembly.reporter.error(
+      span, prefixed ? statement_text(assembly, line, operands) + ": " + reason : reason);
+  note_declarations(assembly, error, operands, reason);
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ class Declarer {
   std::optional<std::uint16_t> entry_tensor(const EntryText::Item& item, TensorKind kind);
   std::optional<std::uint16_t> shared_tensor(const EntryText::Item& item, TensorKind kind);
   void home(const HomeText& text);
+  void fix_home(isa::TensorDecl& decl, const Home& home);
   bool room(std::size_t used, std::size_t limit, std::string_view what, Span span);
   bool symbol(const Name& name, isa::Symbol::Kind kind);
   isa::Symbol* find_symbol(const Name& name);
@@ -267,9 +268,13 @@ bool Declarer::check_tensor(const TensorText& text, const isa::TensorDecl& decl)
                                         : "a weight has two dimensions, [rows, columns]");
     return false;
   }
-  if (decl.is_array && decl.kind != TensorKind::kImport && decl.kind != TensorKind::kRegion) {
-    reporter_.error(text.name.span, fmt::format("only imports and regions are arrays, not a {}",
-                                                tensor_kind_text(decl.kind)));
+  if (decl.is_array && decl.kind == TensorKind::kView) {
+    reporter_.error(text.name.span, "a view cannot be an array");
+    return false;
+  }
+  const bool vector = decl.element == Element::kF32 && decl.dims.size() == 1;
+  if (decl.kind == TensorKind::kImport && decl.element != Element::kWeight && !vector) {
+    reporter_.error(text.type_span, "an import is a weight[rows, columns] or an f32[length]");
     return false;
   }
   if (decl.is_array && text.home && text.home->reg) {
@@ -293,15 +298,27 @@ std::optional<std::uint16_t> Declarer::tensor(const TensorText& text) {
   const auto index = static_cast<std::uint16_t>(program_.tensors.size());
   if (!assembly_.names.add(Space::kTensor, text.name, {Known::Kind::kTensor, index, {}}, reporter_))
     return std::nullopt;
-  if (text.home && text.home->reg) {
-    decl.home = text.home->reg;
-    assembly_.tensors_taken.set(*text.home->reg);
-  }
+  if (text.home) fix_home(decl, *text.home);
   program_.tensors.push_back(std::move(decl));
   assembly_.tensor_spans.push_back(text.name.span);
   assembly_.tensor_homeless.push_back(text.home && !text.home->reg);
   assembly_.tensor_used.push_back(false);
   return index;
+}
+
+/// `@t5`: two tensors cannot live in one register.
+void Declarer::fix_home(isa::TensorDecl& decl, const Home& home) {
+  for (std::size_t i = 0; home.reg && i < program_.tensors.size(); ++i) {
+    if (program_.tensors[i].home != home.reg || &program_.tensors[i] == &decl) continue;
+    Diagnostic& error = reporter_.error(
+        home.span,
+        fmt::format("t{} is the home of '{}' already", *home.reg, program_.tensors[i].name));
+    reporter_.note(error, assembly_.tensor_spans[i],
+                   fmt::format("{} is declared here", program_.tensors[i].name));
+    return;
+  }
+  decl.home = home.reg;
+  if (home.reg) assembly_.tensors_taken.set(*home.reg);
 }
 
 void Declarer::home(const HomeText& text) {
@@ -318,9 +335,8 @@ void Declarer::home(const HomeText& text) {
                     "an array has no home register; its elements are bound where they are used");
     return;
   }
-  decl.home = text.home.reg;
   assembly_.tensor_homeless[known->index] = !text.home.reg;
-  if (text.home.reg) assembly_.tensors_taken.set(*text.home.reg);
+  fix_home(decl, text.home);
 }
 
 bool Declarer::entry_scalar(const EntryText::Item& item, isa::Entry& entry, ScalarNames& scalars) {
@@ -328,7 +344,7 @@ bool Declarer::entry_scalar(const EntryText::Item& item, isa::Entry& entry, Scal
   const bool dim = known != nullptr && known->kind == Known::Kind::kSymbol &&
                    program_.symbols[known->index].kind != isa::Symbol::Kind::kIntParam &&
                    program_.symbols[known->index].kind != isa::Symbol::Kind::kRealParam;
-  if (known != nullptr && !dim) {
+  if (known != nullptr && !dim && !item.reg) {
     Diagnostic& error = reporter_.error(
         item.name.span,
         fmt::format("argument '{}' has the name of something else", item.name.text));

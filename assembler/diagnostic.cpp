@@ -1,6 +1,7 @@
 #include "assembler/diagnostic.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -38,10 +39,10 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-std::string_view find_line(std::string_view text, std::uint32_t number) {
+std::optional<std::string_view> find_line(std::string_view text, std::uint32_t number) {
   for (std::uint32_t line = 1; line < number; ++line) {
     const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) return {};
+    if (end == std::string_view::npos || end + 1 == text.size()) return std::nullopt;
     text.remove_prefix(end + 1);
   }
   text = text.substr(0, text.find('\n'));
@@ -51,7 +52,9 @@ std::string_view find_line(std::string_view text, std::uint32_t number) {
 
 /// The source line with carets below it, or nothing when the place is not in `text`.
 std::string excerpt(const Diagnostic& diagnostic, std::string_view text) {
-  std::string_view line = find_line(text, diagnostic.line);
+  const auto found = find_line(text, diagnostic.line);
+  if (!found) return {};
+  std::string_view line = *found;
   std::size_t column = diagnostic.column - 1;
   if (diagnostic.column == 0 || column > line.size()) return {};
   // Long lines are shown around the place.

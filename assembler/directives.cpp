@@ -25,8 +25,15 @@ constexpr std::array<ElementName, 5> kElements = {{{"f32", Element::kF32},
                                                    {"u8", Element::kU8},
                                                    {"weight", Element::kWeight}}};
 
+/// A name, or in quotes whatever name a program has.
 Body parse_program(LineParser& line) {
-  if (line.peek().kind == TokenKind::kString) return ProgramName{*line.string("a name")};
+  if (line.peek().kind == TokenKind::kString) {
+    const Span span = line.here();
+    const std::string name = *line.string("a name");
+    if (name.empty() || is_identifier(name)) return ProgramName{name};
+    line.fail_at(span, "a program's name is letters, digits, '_' and '.'");
+    return std::nullopt;
+  }
   const auto name = line.name("the program's name");
   if (!name) return std::nullopt;
   return ProgramName{std::string(name->text)};

@@ -18,7 +18,9 @@ class Disassembler {
   explicit Disassembler(const isa::Program& program) : program_(program), print_(program) {}
 
   std::string run() {
-    line(".program \"{}\"", encode_string(program_.name));
+    // An empty name is kept, too: without the line the file's own name would be taken.
+    if (is_identifier(program_.name)) line(".program {}", program_.name);
+    if (!is_identifier(program_.name)) line(".program \"{}\"", encode_string(program_.name));
     for (const std::string& file : program_.debug.files) line(".file \"{}\"", encode_string(file));
     if (program_.debug.lines.empty()) line(".debug off");
     for (const isa::Symbol& symbol : program_.symbols) write_symbol(symbol);

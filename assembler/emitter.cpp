@@ -61,7 +61,7 @@ void Emitter::label(const Label& label) {
     label_names_.push_back(label.name.text);
   }
   bound_.clear();
-  unreachable_ = false;
+  reach_ = Reach::kReached;
 }
 
 void Emitter::directive(const Directive& directive) {
@@ -189,7 +189,7 @@ void Emitter::debug_line(std::uint32_t line) {
 
 void Emitter::word(const Item& item, const WordText& text) {
   bound_.clear();
-  unreachable_ = false;
+  reach_ = Reach::kReached;
   append(text.instruction, {item.line, Assembly::kWholeStatement});
   for (const std::uint8_t reg :
        {text.instruction.d, text.instruction.a, text.instruction.b, text.instruction.c})
@@ -208,10 +208,10 @@ void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) 
 }
 
 void Emitter::warn_unreachable(const Item& item, Span span) {
-  if (!unreachable_ || assembly_.map.line(item.line).use) return;
+  if (reach_ != Reach::kNot || assembly_.map.line(item.line).use) return;
   reporter_.warning(span, "this instruction is never reached",
                     "put a label in front of it if a branch comes here");
-  unreachable_ = false;
+  reach_ = Reach::kWarned;
 }
 
 void Emitter::instruction(const Item& item) {
@@ -238,7 +238,7 @@ void Emitter::instruction(const Item& item) {
   forget_after(draft);
   const bool leaves = info->opcode == isa::Opcode::kHalt || info->opcode == isa::Opcode::kTrap ||
                       info->opcode == isa::Opcode::kJump;
-  unreachable_ = unreachable_ || leaves;
+  if (leaves && reach_ == Reach::kReached) reach_ = Reach::kNot;
 }
 
 bool Emitter::encode(Draft& draft) {

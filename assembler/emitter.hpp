@@ -128,7 +128,8 @@ class Emitter {
   std::vector<Bound> bound_;
   std::size_t statement_ = 0;
 
-  bool unreachable_ = false;  ///< after an unconditional jump, until a label
+  enum class Reach : std::uint8_t { kReached, kNot, kWarned };
+  Reach reach_ = Reach::kReached;  ///< not, after an unconditional jump until a label
   bool debug_directives_ = false;
   isa::DebugInfo::Line debug_line_;
   std::unordered_map<std::uint32_t, std::uint16_t> debug_files_;  ///< source file -> debug file

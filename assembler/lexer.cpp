@@ -305,7 +305,7 @@ bool is_identifier(std::string_view text) {
   for (std::size_t i = 1; i < text.size(); ++i) {
     if (!is_name_char(text[i])) return false;
   }
-  return text.find("..") == std::string_view::npos;
+  return true;
 }
 
 }  // namespace pxos::assembler

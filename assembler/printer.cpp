@@ -95,13 +95,14 @@ Printer::Printer(const isa::Program& program) : program_(program) {
   string_prefix_ = free_prefix("str", values);
   label_prefix_ = free_prefix("L", entries);
   for (const isa::TensorDecl& decl : program.tensors) {
-    const bool plain = is_identifier(decl.name) && !as_register(decl.name);
+    const bool plain = is_identifier(decl.name) && name(decl.name) == decl.name;
     if (decl.home && plain) homes_.emplace(*decl.home, decl.name);
   }
 }
 
 std::string Printer::name(std::string_view text) {
-  const bool quoted = as_register(text) || text == "sqrt";
+  const bool quoted =
+      as_register(text) || text == "sqrt" || text.find("..") != std::string_view::npos;
   return quoted ? fmt::format("`{}`", text) : std::string(text);
 }
 

@@ -57,6 +57,11 @@ Diagnostic SourceMap::place(Severity severity, Span span, std::string message) c
 }
 
 Diagnostic SourceMap::make(Severity severity, Span span, std::string message) const {
+  if (span.line >= lines_.size()) {
+    return {
+        severity, files_.empty() ? std::string() : files_[0].path, 0, 0, 0, std::move(message), {},
+        {}};
+  }
   Diagnostic out = place(severity, origin(span), std::move(message));
   // From the innermost macro outwards: which line of which macro made the text. Deep nests are cut
   // short.
@@ -72,9 +77,9 @@ Diagnostic SourceMap::make(Severity severity, Span span, std::string message) co
 }
 
 Diagnostic& Reporter::add(Diagnostic diagnostic, std::string hint) {
-  if (diagnostic.severity == Severity::kError) ++errors_;
+  std::size_t& count = diagnostic.severity == Severity::kError ? errors_ : warnings_;
   diagnostic.hint = std::move(hint);
-  if (full()) {
+  if (++count > Caps::kDiagnostics) {
     dropped_ = std::move(diagnostic);
     return dropped_;
   }
@@ -97,19 +102,19 @@ void Reporter::note(Diagnostic& to, Span span, std::string message) const {
 }
 
 bool Reporter::full() const {
-  return diagnostics_.size() >= Caps::kDiagnostics;
+  return errors_ >= Caps::kDiagnostics;
 }
 
 std::vector<Diagnostic> Reporter::take() {
-  if (full() && diagnostics_.back().severity != Severity::kNote) {
-    diagnostics_.back().notes.push_back({Severity::kNote,
-                                         diagnostics_.back().file,
-                                         0,
-                                         0,
-                                         0,
-                                         "there may be more; stopped here",
-                                         {},
-                                         {}});
+  if (full()) {
+    diagnostics_.push_back({Severity::kNote,
+                            diagnostics_.back().file,
+                            0,
+                            0,
+                            0,
+                            "there may be more; stopped here",
+                            {},
+                            {}});
   }
   return std::move(diagnostics_);
 }

@@ -18,6 +18,9 @@ struct Span {
   std::uint32_t length = 0;
 };
 
+/// The place of what is wrong with a program as a whole.
+inline constexpr Span kNowhere{0xFFFFFFFF, 0, 0};
+
 /// The smallest span that covers both; they are on the same line.
 [[nodiscard]] Span cover(Span first, Span last);
 
@@ -46,7 +49,8 @@ class SourceMap {
 
   /// The outermost statement in a file that led to this span: the span itself outside macros.
   [[nodiscard]] Span origin(Span span) const;
-  /// A diagnostic at the origin of `span`; inside a macro its definition is added as a note.
+  /// A diagnostic at the origin of `span`; inside a macro its definition is added as a note. A span
+  /// that is on no line, as kNowhere, gives one about the first file as a whole.
   [[nodiscard]] Diagnostic make(Severity severity, Span span, std::string message) const;
 
  private:
@@ -57,7 +61,8 @@ class SourceMap {
   std::deque<Line> lines_;
 };
 
-/// Collects diagnostics up to the cap; afterwards full() tells loops to stop.
+/// Collects diagnostics up to the caps. full() tells loops that there are enough errors to stop;
+/// warnings never stop anything.
 class Reporter {
  public:
   explicit Reporter(const SourceMap& map) : map_(map) {}
@@ -79,6 +84,7 @@ class Reporter {
   std::vector<Diagnostic> diagnostics_;
   Diagnostic dropped_;
   std::size_t errors_ = 0;
+  std::size_t warnings_ = 0;
 };
 
 }  // namespace pxos::assembler
