@@ -1,12 +1,13 @@
-// Attention: who computes which (kv head, tile, queries), never how. Many tokens: a chunk is a kv head and a
-// block of queries and walks its tiles in order. Few tokens: a chunk is a kv head and a tile; whoever
-// finishes the last tile of a head merges its partials in ascending order. The arithmetic is the same.
-
-#include <algorithm>
-#include <atomic>
+// Attention: who computes which (kv head, tile, queries), never how. Many tokens: a chunk is a kv
+// head and a block of queries and walks its tiles in order. Few tokens: a chunk is a kv head and a
+// tile; whoever finishes the last tile of a head merges its partials in ascending order. The
+// arithmetic is the same.
 
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/ops.hpp"
+
+#include <algorithm>
+#include <atomic>
 
 namespace pxos::tensor {
 namespace {
@@ -19,7 +20,9 @@ constexpr std::int64_t kMaxQueryBlock = 64;
 constexpr std::size_t kBatch = 16;
 constexpr std::size_t kMaxPartialBytes = std::size_t{16} << 20;
 
-float* floats(std::uint8_t* memory) { return static_cast<float*>(static_cast<void*>(memory)); }
+float* floats(std::uint8_t* memory) {
+  return static_cast<float*>(static_cast<void*>(memory));
+}
 
 class AttentionJob {
  public:
@@ -89,13 +92,13 @@ class AttentionJob {
   void run_query_blocks() {
     const auto share = 4 * static_cast<std::int64_t>(ctx_.pool.threads());
     const std::int64_t fair = (q_.rows * params_.kv_heads + share - 1) / share;
-    block_tokens_ = std::clamp<std::int64_t>(fair, std::min<std::int64_t>(16, q_.rows), kMaxQueryBlock);
+    block_tokens_ =
+        std::clamp<std::int64_t>(fair, std::min<std::int64_t>(16, q_.rows), kMaxQueryBlock);
     const std::int64_t blocks = (q_.rows + block_tokens_ - 1) / block_tokens_;
     const auto sums = static_cast<std::size_t>(block_tokens_ * group_);
     const std::size_t thread_bytes =
         tile_bytes_ + (sums + kBatch) * partial_floats_ * sizeof(float);
-    std::uint8_t* memory =
-        ctx_.scratch.take(kScratchSlot, ctx_.pool.threads() * thread_bytes);
+    std::uint8_t* memory = ctx_.scratch.take(kScratchSlot, ctx_.pool.threads() * thread_bytes);
     auto chunk = [&](std::size_t index, std::size_t thread) {
       const auto i = static_cast<std::int64_t>(index);
       // Later blocks see more positions: hand them out first.
@@ -123,7 +126,8 @@ class AttentionJob {
     }
   }
 
-  /// All queries of a block against one tile, in batches; `sums` holds their sums, then the batch's partials.
+  /// All queries of a block against one tile, in batches; `sums` holds their sums, then the batch's
+  /// partials.
   void absorb_tile(std::int64_t kv_head, std::int64_t tile, std::int64_t t0, std::int64_t t1,
                    AttentionTile tile_data, float* sums) const {
     float* partials = sums + static_cast<std::size_t>(block_tokens_ * group_) * partial_floats_;
@@ -158,8 +162,8 @@ class AttentionJob {
   struct TilePlan {
     std::int64_t first;
     std::int64_t tiles;
-    float* partials;           ///< [kv head][tile][t][head of the group]
-    std::uint32_t* finished;   ///< tiles done, per kv head
+    float* partials;          ///< [kv head][tile][t][head of the group]
+    std::uint32_t* finished;  ///< tiles done, per kv head
   };
 
   [[nodiscard]] float* partial_at(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile,
@@ -173,7 +177,8 @@ class AttentionJob {
     const std::size_t threads = ctx_.pool.threads();
     const auto partials = static_cast<std::size_t>(params_.heads * q_.rows * tiles);
     const std::size_t partial_bytes = partials * partial_floats_ * sizeof(float);
-    const std::size_t counter_bytes = static_cast<std::size_t>(params_.kv_heads) * sizeof(std::uint32_t);
+    const std::size_t counter_bytes =
+        static_cast<std::size_t>(params_.kv_heads) * sizeof(std::uint32_t);
     std::uint8_t* memory =
         ctx_.scratch.take(kScratchSlot, threads * tile_bytes_ + partial_bytes + counter_bytes);
     std::uint8_t* counters = memory + threads * tile_bytes_ + partial_bytes;
@@ -207,8 +212,7 @@ class AttentionJob {
     for (std::int64_t i = 0; i < q_.rows * group_; ++i) {
       const std::int64_t t = i / group_;
       const std::int64_t h = i % group_;
-      batch[count] =
-          query(t, kv_head * group_ + h, tile, partial_at(plan, kv_head, tile, t, h));
+      batch[count] = query(t, kv_head * group_ + h, tile, partial_at(plan, kv_head, tile, t, h));
       if (batch[count].lo == batch[count].hi) continue;
       if (++count < kBatch) continue;
       ctx_.kernels.attention_tile(shape_, tile_data, batch, count);

@@ -1,10 +1,10 @@
 // Matrix products: x is turned into panels once, then row groups are shared out in chunks.
 
-#include <algorithm>
-
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/ops.hpp"
 #include "pxvm/tensor/unit_runs.hpp"
+
+#include <algorithm>
 
 namespace pxos::tensor {
 namespace {
@@ -16,10 +16,13 @@ constexpr std::uint64_t kStreamBytes = 64 * 1024;
 /// A section with less work than this (weight bytes x tokens) is over before another thread wakes.
 constexpr std::uint64_t kInlineWork = 24 * 1024;
 
-bool is_block(DType dtype) { return info(dtype).block_elems == 32; }
+bool is_block(DType dtype) {
+  return info(dtype).block_elems == 32;
+}
 
-std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }
-
+std::uint32_t u32(std::int64_t value) {
+  return static_cast<std::uint32_t>(value);
+}
 
 class MatmulJob {
  public:
@@ -118,8 +121,8 @@ class MatmulJob {
     for (const MatmulTarget& target : targets_) {
       const PackedTensor& w = *target.w;
       const std::int64_t groups = groups_per_chunk(w);
-      chunk_count_ += ceil_div(static_cast<std::uint64_t>(w.row_groups()),
-                               static_cast<std::uint64_t>(groups));
+      chunk_count_ +=
+          ceil_div(static_cast<std::uint64_t>(w.row_groups()), static_cast<std::uint64_t>(groups));
       most_units = std::max(most_units, static_cast<std::size_t>(groups) * w.units_per_group);
       work_ += static_cast<std::uint64_t>(w.row_groups() * x_.rows) * w.units_per_group *
                info(w.dtype).unit_bytes;

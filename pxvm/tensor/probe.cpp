@@ -1,19 +1,21 @@
 #include "pxvm/tensor/probe.hpp"
 
-#include <immintrin.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <vector>
 
+#include <immintrin.h>
+
 namespace pxos::tensor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// Keeps the compiler from dropping a result nobody reads.
 template <class T>
@@ -21,11 +23,13 @@ void keep(const T& value) {
   asm volatile("" : : "r,m"(value) : "memory");
 }
 
-__attribute__((target("avx512f"))) std::uint64_t read_avx512(const std::uint8_t* at, std::size_t bytes) {
+__attribute__((target("avx512f"))) std::uint64_t read_avx512(const std::uint8_t* at,
+                                                             std::size_t bytes) {
   __m512i sums[8] = {};
   std::size_t i = 0;
   for (; i + 512 <= bytes; i += 512) {
-    for (std::size_t k = 0; k < 8; ++k) sums[k] = _mm512_xor_si512(sums[k], _mm512_loadu_si512(at + i + 64 * k));
+    for (std::size_t k = 0; k < 8; ++k)
+      sums[k] = _mm512_xor_si512(sums[k], _mm512_loadu_si512(at + i + 64 * k));
   }
   __m512i all = sums[0];
   for (std::size_t k = 1; k < 8; ++k) all = _mm512_xor_si512(all, sums[k]);
@@ -44,7 +48,9 @@ std::uint64_t read_plain(const std::uint8_t* at, std::size_t bytes) {
   return sums[0] ^ sums[1] ^ sums[2] ^ sums[3] ^ sums[4] ^ sums[5] ^ sums[6] ^ sums[7];
 }
 
-bool has_vnni512() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni"); }
+bool has_vnni512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
+}
 
 constexpr std::uint64_t kRounds = 1 << 20;
 constexpr std::uint64_t kChains = 12;
@@ -69,7 +75,8 @@ __attribute__((target("avx2"))) std::uint64_t int8_avx2(std::uint64_t rounds) {
   __m256i b = _mm256_set1_epi8(5);
   for (std::uint64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
-    for (std::uint64_t k = 0; k < kChains; ++k) sums[k] = _mm256_add_epi16(sums[k], _mm256_maddubs_epi16(a, b));
+    for (std::uint64_t k = 0; k < kChains; ++k)
+      sums[k] = _mm256_add_epi16(sums[k], _mm256_maddubs_epi16(a, b));
     asm volatile("" : "+x"(b));
   }
   for (const __m256i& sum : sums) keep(sum);
@@ -103,8 +110,10 @@ double measure_read_bytes_per_second(ThreadPool& pool, std::span<const Bytes> pa
   auto read = [&](std::size_t chunk, std::size_t) {
     for (const Bytes part : parts) {
       const std::size_t from = part.size() / threads * chunk;
-      const std::size_t to = chunk + 1 == threads ? part.size() : part.size() / threads * (chunk + 1);
-      keep(wide ? read_avx512(part.data() + from, to - from) : read_plain(part.data() + from, to - from));
+      const std::size_t to =
+          chunk + 1 == threads ? part.size() : part.size() / threads * (chunk + 1);
+      keep(wide ? read_avx512(part.data() + from, to - from)
+                : read_plain(part.data() + from, to - from));
     }
   };
   pool.run(threads, read);

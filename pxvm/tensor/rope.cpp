@@ -1,17 +1,19 @@
 // Rotary position embedding: the table in f64 with our own functions, the rotation by the kernels.
 
+#include "pxvm/tensor/ops.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
 
-#include "pxvm/tensor/ops.hpp"
-
 namespace pxos::tensor {
 namespace {
 
-// Fixed sequences of correctly rounded operations: the same bits on every machine and compiler. An FMA that
-// the processor lacks is a library call with the same result.
-double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+// Fixed sequences of correctly rounded operations: the same bits on every machine and compiler. An
+// FMA that the processor lacks is a library call with the same result.
+double fused(double a, double b, double c) {
+  return __builtin_fma(a, b, c);
+}
 
 /// a * 2^n for results in the normal range.
 double scale_by_power(double a, int n) {
@@ -22,7 +24,8 @@ constexpr double kRound = 0x1.8p52;  ///< adding and subtracting it rounds to in
 constexpr double kLn2High = 0x1.62e42fefa39efp-1;
 constexpr double kLn2Low = 0x1.abc9e3b39803fp-56;
 
-/// ln x for normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)), then 2 atanh((m - 1) / (m + 1)).
+/// ln x for normal x > 0: x = m 2^e with m in [sqrt(1/2), sqrt(2)), then 2 atanh((m - 1) / (m +
+/// 1)).
 double log_f64(double x) {
   const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
   int exponent = static_cast<int>(bits >> 52) - 1023;
@@ -56,7 +59,8 @@ struct SinCos {
 
 constexpr int kTerms = 9;
 
-/// (-1)^i / (2 i + first)!, the Taylor coefficients of sine (first = 1) and cosine (first = 0) in x^2.
+/// (-1)^i / (2 i + first)!, the Taylor coefficients of sine (first = 1) and cosine (first = 0) in
+/// x^2.
 constexpr std::array<double, kTerms + 1> taylor(int first) {
   std::array<double, kTerms + 1> out{};
   double factorial = 1;  // exact up to 18!, rounded once for 19!
@@ -73,7 +77,8 @@ double polynomial(const std::array<double, kTerms + 1>& c, double t) {
   return sum;
 }
 
-/// For |x| < 2^30: x minus the nearest multiple of pi / 2 (in three parts), then Taylor on |r| <= 0.786.
+/// For |x| < 2^30: x minus the nearest multiple of pi / 2 (in three parts), then Taylor on |r| <=
+/// 0.786.
 SinCos sin_cos_f64(double x) {
   static constexpr auto kSine = taylor(1);
   static constexpr auto kCosine = taylor(0);
@@ -126,11 +131,10 @@ bool rope(OpContext& ctx, const RopeParams& params, std::span<const float> table
     const std::int64_t first = static_cast<std::int64_t>(index) * per_chunk;
     const std::int64_t last = std::min(x.rows, first + per_chunk);
     for (std::int64_t t = first; t < last; ++t) {
-      const RopeRow row{table.data() + (pos + t) * params.dims,
-                        static_cast<std::uint32_t>(params.heads),
-                        static_cast<std::uint32_t>(params.head_dim),
-                        static_cast<std::uint32_t>(params.dims),
-                        params.pairing == RopePairing::kHalves ? 1U : 0U};
+      const RopeRow row{
+          table.data() + (pos + t) * params.dims, static_cast<std::uint32_t>(params.heads),
+          static_cast<std::uint32_t>(params.head_dim), static_cast<std::uint32_t>(params.dims),
+          params.pairing == RopePairing::kHalves ? 1U : 0U};
       ctx.kernels.rope(row, x.row(t));
     }
   };

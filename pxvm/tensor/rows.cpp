@@ -1,11 +1,11 @@
 // Operations that treat rows independently: norms, element by element, KV append, embedding rows.
 
-#include <algorithm>
-
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/ops.hpp"
 #include "pxvm/tensor/quantize.hpp"
 #include "pxvm/tensor/unit_runs.hpp"
+
+#include <algorithm>
 
 namespace pxos::tensor {
 namespace {
@@ -37,22 +37,22 @@ bool same_shape(const Matrix<A>& a, const Matrix<B>& b) {
   return a.rows == b.rows && a.cols == b.cols;
 }
 
-std::size_t width(const ConstMatF32& x) { return static_cast<std::size_t>(x.cols); }
+std::size_t width(const ConstMatF32& x) {
+  return static_cast<std::size_t>(x.cols);
+}
 
 using BinaryKernel = void (*)(const float*, const float*, std::size_t, float*);
 
 bool binary(OpContext& ctx, BinaryKernel kernel, ConstMatF32 a, ConstMatF32 b, MatF32 out) {
   PX_ASSERT(same_shape(a, b) && same_shape(a, out));
-  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
-    kernel(a.row(r), b.row(r), width(a), out.row(r));
-  });
+  return for_each_row(ctx, a.rows, a.cols,
+                      [&](std::int64_t r) { kernel(a.row(r), b.row(r), width(a), out.row(r)); });
 }
 
 /// Dequantises single rows of a packed tensor, with the arithmetic of quantize.hpp.
 class RowReader {
  public:
-  explicit RowReader(const PackedTensor& tensor)
-      : tensor_(tensor), runs_(tensor.units_per_group) {}
+  explicit RowReader(const PackedTensor& tensor) : tensor_(tensor), runs_(tensor.units_per_group) {}
 
   void read(std::int64_t row, float* out) {
     const std::size_t count = list_runs(tensor_, row / kUnitRows, 1, runs_);
@@ -179,16 +179,14 @@ bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out) {
 
 bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out) {
   PX_ASSERT(same_shape(a, out));
-  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
-    ctx.kernels.relu(a.row(r), width(a), out.row(r));
-  });
+  return for_each_row(ctx, a.rows, a.cols,
+                      [&](std::int64_t r) { ctx.kernels.relu(a.row(r), width(a), out.row(r)); });
 }
 
 bool softmax_rows(OpContext& ctx, ConstMatF32 x, MatF32 out) {
   PX_ASSERT(same_shape(x, out));
-  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t r) {
-    ctx.kernels.softmax(x.row(r), width(x), out.row(r));
-  });
+  return for_each_row(ctx, x.rows, x.cols,
+                      [&](std::int64_t r) { ctx.kernels.softmax(x.row(r), width(x), out.row(r)); });
 }
 
 bool mean_rows(OpContext& ctx, ConstMatF32 x, MatF32 out) {

@@ -1,9 +1,9 @@
 // Operations that pick values: no arithmetic, so no kernel set takes part.
 
+#include "pxvm/tensor/ops.hpp"
+
 #include <algorithm>
 #include <cmath>
-
-#include "pxvm/tensor/ops.hpp"
 
 namespace pxos::tensor {
 namespace {

@@ -22,9 +22,9 @@ std::size_t list_runs(const PackedTensor& tensor, std::int64_t first, std::int64
     while (units != 0) {  // cut at the ends of lines
       const std::uint64_t column = slot % segment.units_per_line;
       const std::uint64_t here = std::min(units, segment.units_per_line - column);
-      out[runs++] = {segment.base + slot / segment.units_per_line * segment.line_stride +
-                         column * unit_bytes,
-                     here};
+      out[runs++] = {
+          segment.base + slot / segment.units_per_line * segment.line_stride + column * unit_bytes,
+          here};
       slot += here;
       units -= here;
     }

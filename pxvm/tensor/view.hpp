@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace pxos::tensor {
@@ -20,6 +21,11 @@ struct Matrix {
   std::int64_t stride = 0;
 
   [[nodiscard]] T* row(std::int64_t r) const { return data + r * stride; }
+  operator Matrix<const T>() const  // NOLINT(google-explicit-constructor): as T* -> const T*
+    requires(!std::is_const_v<T>)
+  {
+    return {data, rows, cols, stride};
+  }
 };
 using MatF32 = Matrix<float>;
 using ConstMatF32 = Matrix<const float>;

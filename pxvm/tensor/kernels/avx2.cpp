@@ -1,8 +1,9 @@
-// The AVX2 + FMA + F16C set. Compiled with its own flags; see kernel_table.hpp for what may be included.
-
-#include <immintrin.h>
+// The AVX2 + FMA + F16C set. Compiled with its own flags; see kernel_table.hpp for what may be
+// included.
 
 #include "pxvm/tensor/kernels/kernel_table.hpp"
+
+#include <immintrin.h>
 
 #define PX_INLINE inline __attribute__((always_inline))
 #define PX_UNROLL _Pragma("GCC unroll 8")
@@ -24,8 +25,12 @@ constexpr std::uint32_t kPrefillGroups = 1;
 #include "pxvm/tensor/kernels/body_matmul.inl"
 // clang-format on
 
-void matmul_chunk_of_set(const MatmulChunk& chunk) { matmul_chunk(chunk); }
-std::size_t scratch_bytes() { return 0; }
+void matmul_chunk_of_set(const MatmulChunk& chunk) {
+  matmul_chunk(chunk);
+}
+std::size_t scratch_bytes() {
+  return 0;
+}
 
 #include "pxvm/tensor/kernels/body_table.inl"
 

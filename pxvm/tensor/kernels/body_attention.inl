@@ -1,12 +1,15 @@
-// Attention over one tile of 64 positions: lane = position while scoring (k is transposed), lane = head
-// dimension while summing values. Arithmetic: ops.hpp.
+// Attention over one tile of 64 positions: lane = position while scoring (k is transposed), lane =
+// head dimension while summing values. Arithmetic: ops.hpp.
 
-PX_INLINE std::uint32_t padded(std::uint32_t head_dim) { return (head_dim + 15) / 16 * 16; }
+PX_INLINE std::uint32_t padded(std::uint32_t head_dim) {
+  return (head_dim + 15) / 16 * 16;
+}
 
 void attention_widen(const std::uint16_t* k, std::int64_t k_stride, const std::uint16_t* v,
-                            std::int64_t v_stride, std::uint32_t rows, std::uint32_t head_dim,
-                            AttentionTile tile) {
-  // Scores are computed for pairs of vectors, so positions up to a multiple of 32 must hold numbers.
+                     std::int64_t v_stride, std::uint32_t rows, std::uint32_t head_dim,
+                     AttentionTile tile) {
+  // Scores are computed for pairs of vectors, so positions up to a multiple of 32 must hold
+  // numbers.
   const std::uint32_t scored = (rows + 31) / 32 * 32;
   for (std::uint32_t j = 0; j < scored; j += 16) {
     const std::uint32_t here = j >= rows ? 0 : (rows - j < 16 ? rows - j : 16);
@@ -79,8 +82,8 @@ PX_INLINE float softmax_tile(const AttentionShape& shape, const AttentionQuery& 
   return m;
 }
 
-/// l += sum p_j and o[d0 .. d0 + 16 kVectors) += sum p_j v_j for j in [lo, hi), ascending, continuing from
-/// what the partials hold.
+/// l += sum p_j and o[d0 .. d0 + 16 kVectors) += sum p_j v_j for j in [lo, hi), ascending,
+/// continuing from what the partials hold.
 template <std::size_t kQueries, std::size_t kVectors>
 PX_INLINE void sum_values(const float* v, std::uint32_t width, const AttentionQuery* queries,
                           const float (*p)[kAttentionTile], std::uint32_t lo, std::uint32_t hi,
@@ -97,7 +100,8 @@ PX_INLINE void sum_values(const float* v, std::uint32_t width, const AttentionQu
   for (std::uint32_t j = lo; j < hi; ++j) {
     Vf row[kVectors];
     PX_UNROLL
-    for (std::size_t i = 0; i < kVectors; ++i) row[i] = load_f(v + std::size_t{j} * width + d0 + 16 * i);
+    for (std::size_t i = 0; i < kVectors; ++i)
+      row[i] = load_f(v + std::size_t{j} * width + d0 + 16 * i);
     PX_UNROLL
     for (std::size_t n = 0; n < kQueries; ++n) {
       const Vf weight = set_f(p[n][j]);
@@ -107,7 +111,8 @@ PX_INLINE void sum_values(const float* v, std::uint32_t width, const AttentionQu
   }
   PX_UNROLL
   for (std::size_t n = 0; n < kQueries; ++n) {
-    if (d0 == 0) store_f_n(queries[n].partial + 1, l[n], 1);  // the other dimensions find the same sum
+    if (d0 == 0)
+      store_f_n(queries[n].partial + 1, l[n], 1);  // the other dimensions find the same sum
     for (std::size_t i = 0; i < kVectors; ++i) {
       store_f(queries[n].partial + kPartialHead + d0 + 16 * i, acc[n][i]);
     }
@@ -128,7 +133,7 @@ PX_INLINE void sum_all_values(const float* v, std::uint32_t width, const Attenti
 /// Queries of one group share their loads; where their visible ranges differ each goes on alone.
 template <std::size_t kQueries>
 void attention_group(const AttentionShape& shape, AttentionTile tile,
-                            const AttentionQuery* queries) {
+                     const AttentionQuery* queries) {
   alignas(64) float scores[kQueries][kAttentionTile];
   const std::uint32_t width = padded(shape.head_dim);
   std::uint32_t lo = queries[0].lo;
@@ -156,8 +161,8 @@ void attention_group(const AttentionShape& shape, AttentionTile tile,
   }
 }
 
-void attention_tile(const AttentionShape& shape, AttentionTile tile,
-                           const AttentionQuery* queries, std::uint32_t count) {
+void attention_tile(const AttentionShape& shape, AttentionTile tile, const AttentionQuery* queries,
+                    std::uint32_t count) {
   for (; count >= 4; count -= 4, queries += 4) attention_group<4>(shape, tile, queries);
   if (count == 3) return attention_group<3>(shape, tile, queries);
   if (count == 2) return attention_group<2>(shape, tile, queries);

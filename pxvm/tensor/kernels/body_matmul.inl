@@ -1,5 +1,5 @@
-// Matrix products over the 16-lane vector: lane r is row r of a row group. Each output has one chain of FMAs in
-// ascending k whatever the tile, so widths and splits never change a bit.
+// Matrix products over the 16-lane vector: lane r is row r of a row group. Each output has one
+// chain of FMAs in ascending k whatever the tile, so widths and splits never change a bit.
 
 /// Walks the units of a chunk in order; a row group may be spread over several runs.
 struct UnitCursor {
@@ -99,7 +99,7 @@ struct PanelBlock {
 /// 16 rows x kTokens tokens straight from the mapped units.
 template <class Block, std::size_t kTokens>
 void block_tile(UnitCursor at, std::uint32_t blocks, const std::uint8_t* panel,
-                       const TileOut& out) {
+                const TileOut& out) {
   Vf acc[kTokens];
   for (Vf& a : acc) a = zero_f();
   while (blocks != 0) {
@@ -148,8 +148,7 @@ struct ElementAffine {  // q / 255 * (max - min) + min, every step rounded
 };
 
 template <class Element, std::size_t kTokens>
-void element_tile(UnitCursor at, const MatmulChunk& chunk, const float* x,
-                         const TileOut& out) {
+void element_tile(UnitCursor at, const MatmulChunk& chunk, const float* x, const TileOut& out) {
   constexpr std::size_t kColumnBytes = 16 * Element::kBytes;
   const Vf width = set_f(chunk.affine_max - chunk.affine_min);
   const Vf low = set_f(chunk.affine_min);
@@ -175,14 +174,22 @@ template <class Block>
 PX_INLINE void block_tile_of(UnitCursor at, const MatmulChunk& chunk, std::uint32_t width,
                              const std::uint8_t* panel, const TileOut& out) {
   switch (width) {
-    case 1: return block_tile<Block, 1>(at, chunk.blocks, panel, out);
-    case 2: return block_tile<Block, 2>(at, chunk.blocks, panel, out);
-    case 3: return block_tile<Block, 3>(at, chunk.blocks, panel, out);
-    case 4: return block_tile<Block, 4>(at, chunk.blocks, panel, out);
-    case 5: return block_tile<Block, 5>(at, chunk.blocks, panel, out);
-    case 6: return block_tile<Block, 6>(at, chunk.blocks, panel, out);
-    case 7: return block_tile<Block, 7>(at, chunk.blocks, panel, out);
-    default: return block_tile<Block, 8>(at, chunk.blocks, panel, out);
+    case 1:
+      return block_tile<Block, 1>(at, chunk.blocks, panel, out);
+    case 2:
+      return block_tile<Block, 2>(at, chunk.blocks, panel, out);
+    case 3:
+      return block_tile<Block, 3>(at, chunk.blocks, panel, out);
+    case 4:
+      return block_tile<Block, 4>(at, chunk.blocks, panel, out);
+    case 5:
+      return block_tile<Block, 5>(at, chunk.blocks, panel, out);
+    case 6:
+      return block_tile<Block, 6>(at, chunk.blocks, panel, out);
+    case 7:
+      return block_tile<Block, 7>(at, chunk.blocks, panel, out);
+    default:
+      return block_tile<Block, 8>(at, chunk.blocks, panel, out);
   }
 }
 
@@ -191,14 +198,22 @@ PX_INLINE void element_tile_of(UnitCursor at, const MatmulChunk& chunk, std::uin
                                const std::uint8_t* panel, const TileOut& out) {
   const float* x = static_cast<const float*>(static_cast<const void*>(panel));
   switch (width) {
-    case 1: return element_tile<Element, 1>(at, chunk, x, out);
-    case 2: return element_tile<Element, 2>(at, chunk, x, out);
-    case 3: return element_tile<Element, 3>(at, chunk, x, out);
-    case 4: return element_tile<Element, 4>(at, chunk, x, out);
-    case 5: return element_tile<Element, 5>(at, chunk, x, out);
-    case 6: return element_tile<Element, 6>(at, chunk, x, out);
-    case 7: return element_tile<Element, 7>(at, chunk, x, out);
-    default: return element_tile<Element, 8>(at, chunk, x, out);
+    case 1:
+      return element_tile<Element, 1>(at, chunk, x, out);
+    case 2:
+      return element_tile<Element, 2>(at, chunk, x, out);
+    case 3:
+      return element_tile<Element, 3>(at, chunk, x, out);
+    case 4:
+      return element_tile<Element, 4>(at, chunk, x, out);
+    case 5:
+      return element_tile<Element, 5>(at, chunk, x, out);
+    case 6:
+      return element_tile<Element, 6>(at, chunk, x, out);
+    case 7:
+      return element_tile<Element, 7>(at, chunk, x, out);
+    default:
+      return element_tile<Element, 8>(at, chunk, x, out);
   }
 }
 
@@ -237,14 +252,22 @@ void element_matmul(const MatmulChunk& chunk) {
 /// DType codes of dtypes.def that have a packed form (matmul.cpp asserts that they agree).
 void matmul_chunk(const MatmulChunk& chunk) {
   switch (chunk.dtype) {
-    case 0: return element_matmul<ElementF32>(chunk);
-    case 1: return element_matmul<ElementF16>(chunk);
-    case 2: return block_matmul<BlockQ4>(chunk);
-    case 3: return block_matmul<BlockQ4Min>(chunk);
-    case 8: return block_matmul<BlockQ8>(chunk);
-    case 30: return element_matmul<ElementBf16>(chunk);
-    case 129: return element_matmul<ElementAffine>(chunk);
-    default: return;
+    case 0:
+      return element_matmul<ElementF32>(chunk);
+    case 1:
+      return element_matmul<ElementF16>(chunk);
+    case 2:
+      return block_matmul<BlockQ4>(chunk);
+    case 3:
+      return block_matmul<BlockQ4Min>(chunk);
+    case 8:
+      return block_matmul<BlockQ8>(chunk);
+    case 30:
+      return element_matmul<ElementBf16>(chunk);
+    case 129:
+      return element_matmul<ElementAffine>(chunk);
+    default:
+      return;
   }
 }
 
@@ -253,7 +276,8 @@ PX_INLINE void quantize_block(const float* x, std::uint8_t* panel, std::uint32_t
                               std::uint32_t width) {
   const Vf a = load_f(x);
   const Vf b = load_f(x + 16);
-  const Vi magnitude = set_i(0x7fff'ffff);  // as integers, magnitudes order like floats and NaN is largest
+  const Vi magnitude =
+      set_i(0x7fff'ffff);  // as integers, magnitudes order like floats and NaN is largest
   const std::int32_t top = fold_max_i(max_i(and_i(as_i(a), magnitude), and_i(as_i(b), magnitude)));
   float amax;
   __builtin_memcpy(&amax, &top, sizeof amax);
@@ -278,8 +302,8 @@ PX_INLINE void quantize_block(const float* x, std::uint8_t* panel, std::uint32_t
   __builtin_memcpy(panel + 40 * width + 4 * t, &float_sum, 4);
 }
 
-void quantize_panel(const float* x, std::int64_t stride, std::uint32_t width,
-                           std::uint32_t blocks, std::uint8_t* panel) {
+void quantize_panel(const float* x, std::int64_t stride, std::uint32_t width, std::uint32_t blocks,
+                    std::uint8_t* panel) {
   for (std::uint32_t b = 0; b < blocks; ++b, x += 32, panel += width * kPanelTokenBytes) {
     for (std::uint32_t t = 0; t < width; ++t) {
       quantize_block(x + t * stride, panel, t, width);

@@ -1,8 +1,9 @@
-// Row operations over the 16-lane vector: exp and tanh, norms, softmax, rope, element-wise. One text for every
-// set; equal bits because each lane does the same operations in the same order.
+// Row operations over the 16-lane vector: exp and tanh, norms, softmax, rope, element-wise. One
+// text for every set; equal bits because each lane does the same operations in the same order.
 
-/// e^x. n = round(x log2 e), r = x - n ln 2 in two steps, a polynomial of degree 7, times 2^n in two steps so
-/// that results below 2^-126 round once. Error <= 1 ulp (measured over all f32 by tests). NaN stays NaN.
+/// e^x. n = round(x log2 e), r = x - n ln 2 in two steps, a polynomial of degree 7, times 2^n in
+/// two steps so that results below 2^-126 round once. Error <= 1 ulp (measured over all f32 by
+/// tests). NaN stays NaN.
 PX_INLINE Vf exp_f(Vf x) {
   const Vf round = set_f(0x1.8p23F);
   x = max_f(set_f(-104.0F), min_f(set_f(89.0F), x));  // beyond: 0 and infinity; a NaN is kept
@@ -26,8 +27,12 @@ PX_INLINE Vf exp_f(Vf x) {
   return mul(mul(p, first), second);
 }
 
-PX_INLINE Vf abs_f(Vf x) { return as_f(and_i(as_i(x), set_i(0x7fff'ffff))); }
-PX_INLINE Vf negate(Vf x) { return sub(set_f(-0.0F), x); }
+PX_INLINE Vf abs_f(Vf x) {
+  return as_f(and_i(as_i(x), set_i(0x7fff'ffff)));
+}
+PX_INLINE Vf negate(Vf x) {
+  return sub(set_f(-0.0F), x);
+}
 
 /// tanh x: the odd Taylor series for |x| < 0.55, else 1 - 2 / (e^(2|x|) + 1) with the sign of x.
 PX_INLINE Vf tanh_f(Vf x) {
@@ -97,8 +102,8 @@ void rope_adjacent(const float* table, std::size_t dims, float* x) {
     const Vf angles = load_f_n(table + i, n);
     const Vf c = dup_even(angles);
     const Vf s = dup_odd(angles);
-    const Vf first = fma(v, c, negate(mul(other, s)));   // even lanes: a cos - b sin
-    const Vf second = fma(other, s, mul(v, c));          // odd lanes: a sin + b cos
+    const Vf first = fma(v, c, negate(mul(other, s)));  // even lanes: a cos - b sin
+    const Vf second = fma(other, s, mul(v, c));         // odd lanes: a sin + b cos
     store_f_n(x + i, blend_odd(first, second), n);
   }
 }
@@ -139,7 +144,7 @@ void to_f16_row(const float* x, std::size_t n, std::uint16_t* out) {
 }
 
 void mean_of_rows(const float* x, std::int64_t stride, std::size_t rows, std::size_t n,
-                         float* out) {
+                  float* out) {
   const Vf count = set_f(static_cast<float>(rows));
   for (std::size_t i = 0; i < n; i += 16) {
     const std::size_t lanes = n - i < 16 ? n - i : 16;

@@ -22,8 +22,12 @@ constexpr std::uint32_t kPrefillGroups = 1;
 #include "pxvm/tensor/kernels/body_matmul.inl"
 // clang-format on
 
-void matmul_chunk_of_set(const MatmulChunk& chunk) { matmul_chunk(chunk); }
-std::size_t scratch_bytes() { return 0; }
+void matmul_chunk_of_set(const MatmulChunk& chunk) {
+  matmul_chunk(chunk);
+}
+std::size_t scratch_bytes() {
+  return 0;
+}
 
 #include "pxvm/tensor/kernels/body_table.inl"
 

@@ -1,9 +1,9 @@
 #include "pxvm/tensor/kernels/select.hpp"
 
-#include <cpuid.h>
-
 #include <cstdlib>
 #include <string>
+
+#include <cpuid.h>
 
 namespace pxos::tensor {
 
@@ -13,8 +13,8 @@ extern const KernelTable kAvx512Kernels;
 
 namespace {
 
-// __builtin_cpu_supports reads CPUID and, for vector features, XGETBV: it is false where the operating
-// system does not save the wide registers.
+// __builtin_cpu_supports reads CPUID and, for vector features, XGETBV: it is false where the
+// operating system does not save the wide registers.
 bool has_avx2() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // f16c is not among the names clang 14 knows
   const bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;

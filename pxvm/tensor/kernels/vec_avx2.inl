@@ -1,5 +1,6 @@
-// The 16-lane vector of the AVX2 set: two ymm registers, lanes 0-7 in `a`, 8-15 in `b`. Same functions as
-// vec_scalar.inl, which says what each one means; included by avx2.cpp only, inside its namespace.
+// The 16-lane vector of the AVX2 set: two ymm registers, lanes 0-7 in `a`, 8-15 in `b`. Same
+// functions as vec_scalar.inl, which says what each one means; included by avx2.cpp only, inside
+// its namespace.
 
 struct Vf {
   __m256 a, b;
@@ -13,12 +14,22 @@ PX_INLINE __m256i first_lanes(std::size_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<std::int32_t>(n)), lane);
 }
-PX_INLINE std::size_t low_count(std::size_t n) { return n < 8 ? n : 8; }
-PX_INLINE std::size_t high_count(std::size_t n) { return n < 8 ? 0 : n - 8; }
+PX_INLINE std::size_t low_count(std::size_t n) {
+  return n < 8 ? n : 8;
+}
+PX_INLINE std::size_t high_count(std::size_t n) {
+  return n < 8 ? 0 : n - 8;
+}
 
-PX_INLINE Vf zero_f() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
-PX_INLINE Vf set_f(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-PX_INLINE Vf load_f(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+PX_INLINE Vf zero_f() {
+  return {_mm256_setzero_ps(), _mm256_setzero_ps()};
+}
+PX_INLINE Vf set_f(float x) {
+  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+PX_INLINE Vf load_f(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
 PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
   return {_mm256_maskload_ps(p, first_lanes(low_count(n))),
           _mm256_maskload_ps(p + 8, first_lanes(high_count(n)))};
@@ -32,26 +43,50 @@ PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) {
   _mm256_maskstore_ps(p + 8, first_lanes(high_count(n)), x.b);
 }
 
-PX_INLINE Vf add(Vf x, Vf y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
-PX_INLINE Vf sub(Vf x, Vf y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
-PX_INLINE Vf mul(Vf x, Vf y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
-PX_INLINE Vf div(Vf x, Vf y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+PX_INLINE Vf add(Vf x, Vf y) {
+  return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
+}
+PX_INLINE Vf sub(Vf x, Vf y) {
+  return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
+}
+PX_INLINE Vf mul(Vf x, Vf y) {
+  return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
+}
+PX_INLINE Vf div(Vf x, Vf y) {
+  return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+}
 PX_INLINE Vf fma(Vf x, Vf y, Vf z) {
   return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
 }
-PX_INLINE Vf sqrt_f(Vf x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
-PX_INLINE Vf max_f(Vf x, Vf y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
-PX_INLINE Vf min_f(Vf x, Vf y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+PX_INLINE Vf sqrt_f(Vf x) {
+  return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)};
+}
+PX_INLINE Vf max_f(Vf x, Vf y) {
+  return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+}
+PX_INLINE Vf min_f(Vf x, Vf y) {
+  return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
+}
 PX_INLINE Vf select_lt(Vf x, Vf y, Vf yes, Vf no) {
   return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
           _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
 }
 
-PX_INLINE Vi set_i(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
-PX_INLINE Vi add_i(Vi x, Vi y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
-PX_INLINE Vi sub_i(Vi x, Vi y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
-PX_INLINE Vi and_i(Vi x, Vi y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
-PX_INLINE Vi max_i(Vi x, Vi y) { return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)}; }
+PX_INLINE Vi set_i(std::int32_t x) {
+  return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+PX_INLINE Vi add_i(Vi x, Vi y) {
+  return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
+}
+PX_INLINE Vi sub_i(Vi x, Vi y) {
+  return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
+}
+PX_INLINE Vi and_i(Vi x, Vi y) {
+  return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
+}
+PX_INLINE Vi max_i(Vi x, Vi y) {
+  return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)};
+}
 template <int kBits>
 PX_INLINE Vi shl_i(Vi x) {
   return {_mm256_slli_epi32(x.a, kBits), _mm256_slli_epi32(x.b, kBits)};
@@ -60,9 +95,15 @@ template <int kBits>
 PX_INLINE Vi sra_i(Vi x) {
   return {_mm256_srai_epi32(x.a, kBits), _mm256_srai_epi32(x.b, kBits)};
 }
-PX_INLINE Vf to_f(Vi x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
-PX_INLINE Vi as_i(Vf x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
-PX_INLINE Vf as_f(Vi x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+PX_INLINE Vf to_f(Vi x) {
+  return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)};
+}
+PX_INLINE Vi as_i(Vf x) {
+  return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)};
+}
+PX_INLINE Vf as_f(Vi x) {
+  return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)};
+}
 
 PX_INLINE __m128i load_128(const void* p) {
   return _mm_loadu_si128(static_cast<const __m128i*>(p));
@@ -133,8 +174,12 @@ PX_INLINE void store_i8(std::int8_t* p, Vi low, Vi high) {
 PX_INLINE Vf swap_pairs(Vf x) {
   return {_mm256_permute_ps(x.a, 0xB1), _mm256_permute_ps(x.b, 0xB1)};
 }
-PX_INLINE Vf dup_even(Vf x) { return {_mm256_moveldup_ps(x.a), _mm256_moveldup_ps(x.b)}; }
-PX_INLINE Vf dup_odd(Vf x) { return {_mm256_movehdup_ps(x.a), _mm256_movehdup_ps(x.b)}; }
+PX_INLINE Vf dup_even(Vf x) {
+  return {_mm256_moveldup_ps(x.a), _mm256_moveldup_ps(x.b)};
+}
+PX_INLINE Vf dup_odd(Vf x) {
+  return {_mm256_movehdup_ps(x.a), _mm256_movehdup_ps(x.b)};
+}
 PX_INLINE Vf blend_odd(Vf even, Vf odd) {
   return {_mm256_blend_ps(even.a, odd.a, 0xAA), _mm256_blend_ps(even.b, odd.b, 0xAA)};
 }
@@ -186,8 +231,9 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
-// Block dots. vpmaddubsw saturates at 32767: |w| <= 128 as its unsigned side and sign(x, w), |x| <= 127, as
-// its signed side keep a pair sum at or below 32512; nibbles (<= 15) allow eight pair sums in 16 bits (30480).
+// Block dots. vpmaddubsw saturates at 32767: |w| <= 128 as its unsigned side and sign(x, w), |x| <=
+// 127, as its signed side keep a pair sum at or below 32512; nibbles (<= 15) allow eight pair sums
+// in 16 bits (30480).
 
 PX_INLINE __m256i load_256(const std::uint8_t* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(static_cast<const void*>(p)));
@@ -204,8 +250,12 @@ struct W8 {
 struct W4 {
   const std::uint8_t* q;
 };
-PX_INLINE W8 load_q8(const std::uint8_t* q) { return {q}; }
-PX_INLINE W4 load_q4(const std::uint8_t* q) { return {q}; }
+PX_INLINE W8 load_q8(const std::uint8_t* q) {
+  return {q};
+}
+PX_INLINE W4 load_q4(const std::uint8_t* q) {
+  return {q};
+}
 
 PX_INLINE __m256i dot4_q8(const std::uint8_t* q, __m256i x, __m256i sum) {
   const __m256i w = _mm256_xor_si256(load_256(q), _mm256_set1_epi8(-128));

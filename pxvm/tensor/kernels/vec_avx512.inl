@@ -1,5 +1,5 @@
-// The 16-lane vector of the AVX-512 set: one zmm register. Same functions as vec_scalar.inl, which says what
-// each one means; included by avx512.cpp only, inside its namespace.
+// The 16-lane vector of the AVX-512 set: one zmm register. Same functions as vec_scalar.inl, which
+// says what each one means; included by avx512.cpp only, inside its namespace.
 
 struct Vf {
   __m512 v;
@@ -12,34 +12,68 @@ PX_INLINE __mmask16 first_lanes(std::size_t n) {
   return static_cast<__mmask16>((1U << n) - 1U);
 }
 
-PX_INLINE Vf zero_f() { return {_mm512_setzero_ps()}; }
-PX_INLINE Vf set_f(float x) { return {_mm512_set1_ps(x)}; }
-PX_INLINE Vf load_f(const float* p) { return {_mm512_loadu_ps(p)}; }
+PX_INLINE Vf zero_f() {
+  return {_mm512_setzero_ps()};
+}
+PX_INLINE Vf set_f(float x) {
+  return {_mm512_set1_ps(x)};
+}
+PX_INLINE Vf load_f(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
 PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
   return {_mm512_maskz_loadu_ps(first_lanes(n), p)};
 }
-PX_INLINE void store_f(float* p, Vf x) { _mm512_storeu_ps(p, x.v); }
+PX_INLINE void store_f(float* p, Vf x) {
+  _mm512_storeu_ps(p, x.v);
+}
 PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) {
   _mm512_mask_storeu_ps(p, first_lanes(n), x.v);
 }
 
-PX_INLINE Vf add(Vf a, Vf b) { return {_mm512_add_ps(a.v, b.v)}; }
-PX_INLINE Vf sub(Vf a, Vf b) { return {_mm512_sub_ps(a.v, b.v)}; }
-PX_INLINE Vf mul(Vf a, Vf b) { return {_mm512_mul_ps(a.v, b.v)}; }
-PX_INLINE Vf div(Vf a, Vf b) { return {_mm512_div_ps(a.v, b.v)}; }
-PX_INLINE Vf fma(Vf a, Vf b, Vf c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-PX_INLINE Vf sqrt_f(Vf a) { return {_mm512_sqrt_ps(a.v)}; }
-PX_INLINE Vf max_f(Vf a, Vf b) { return {_mm512_max_ps(a.v, b.v)}; }
-PX_INLINE Vf min_f(Vf a, Vf b) { return {_mm512_min_ps(a.v, b.v)}; }
+PX_INLINE Vf add(Vf a, Vf b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+PX_INLINE Vf sub(Vf a, Vf b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+PX_INLINE Vf mul(Vf a, Vf b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+PX_INLINE Vf div(Vf a, Vf b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+PX_INLINE Vf fma(Vf a, Vf b, Vf c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+PX_INLINE Vf sqrt_f(Vf a) {
+  return {_mm512_sqrt_ps(a.v)};
+}
+PX_INLINE Vf max_f(Vf a, Vf b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+PX_INLINE Vf min_f(Vf a, Vf b) {
+  return {_mm512_min_ps(a.v, b.v)};
+}
 PX_INLINE Vf select_lt(Vf a, Vf b, Vf yes, Vf no) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
 }
 
-PX_INLINE Vi set_i(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
-PX_INLINE Vi add_i(Vi a, Vi b) { return {_mm512_add_epi32(a.v, b.v)}; }
-PX_INLINE Vi sub_i(Vi a, Vi b) { return {_mm512_sub_epi32(a.v, b.v)}; }
-PX_INLINE Vi and_i(Vi a, Vi b) { return {_mm512_and_si512(a.v, b.v)}; }
-PX_INLINE Vi max_i(Vi a, Vi b) { return {_mm512_max_epi32(a.v, b.v)}; }
+PX_INLINE Vi set_i(std::int32_t x) {
+  return {_mm512_set1_epi32(x)};
+}
+PX_INLINE Vi add_i(Vi a, Vi b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+PX_INLINE Vi sub_i(Vi a, Vi b) {
+  return {_mm512_sub_epi32(a.v, b.v)};
+}
+PX_INLINE Vi and_i(Vi a, Vi b) {
+  return {_mm512_and_si512(a.v, b.v)};
+}
+PX_INLINE Vi max_i(Vi a, Vi b) {
+  return {_mm512_max_epi32(a.v, b.v)};
+}
 template <int kBits>
 PX_INLINE Vi shl_i(Vi a) {
   return {_mm512_slli_epi32(a.v, kBits)};
@@ -48,9 +82,15 @@ template <int kBits>
 PX_INLINE Vi sra_i(Vi a) {
   return {_mm512_srai_epi32(a.v, kBits)};
 }
-PX_INLINE Vf to_f(Vi a) { return {_mm512_cvtepi32_ps(a.v)}; }
-PX_INLINE Vi as_i(Vf a) { return {_mm512_castps_si512(a.v)}; }
-PX_INLINE Vf as_f(Vi a) { return {_mm512_castsi512_ps(a.v)}; }
+PX_INLINE Vf to_f(Vi a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+PX_INLINE Vi as_i(Vf a) {
+  return {_mm512_castps_si512(a.v)};
+}
+PX_INLINE Vf as_f(Vi a) {
+  return {_mm512_castsi512_ps(a.v)};
+}
 
 PX_INLINE __m256i load_u16_n(const std::uint16_t* p, std::size_t n) {
   return _mm256_maskz_loadu_epi16(first_lanes(n), p);
@@ -73,8 +113,12 @@ PX_INLINE Vf load_u8(const void* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
 }
 
-PX_INLINE __m256 low_half(__m512 v) { return _mm512_castps512_ps256(v); }
-PX_INLINE __m256 high_half(__m512 v) { return _mm512_extractf32x8_ps(v, 1); }
+PX_INLINE __m256 low_half(__m512 v) {
+  return _mm512_castps512_ps256(v);
+}
+PX_INLINE __m256 high_half(__m512 v) {
+  return _mm512_extractf32x8_ps(v, 1);
+}
 PX_INLINE float fold_add(Vf a) {
   const __m256 f8 = _mm256_add_ps(low_half(a.v), high_half(a.v));
   const __m128 f4 = _mm_add_ps(_mm256_castps256_ps128(f8), _mm256_extractf128_ps(f8, 1));
@@ -87,19 +131,32 @@ PX_INLINE float fold_max(Vf a) {
   const __m128 f2 = _mm_max_ps(f4, _mm_movehl_ps(f4, f4));
   return _mm_cvtss_f32(_mm_max_ss(f2, _mm_shuffle_ps(f2, f2, 1)));
 }
-PX_INLINE std::int32_t fold_max_i(Vi a) { return _mm512_reduce_max_epi32(a.v); }
-PX_INLINE std::int32_t fold_add_i(Vi a) { return _mm512_reduce_add_epi32(a.v); }
+PX_INLINE std::int32_t fold_max_i(Vi a) {
+  return _mm512_reduce_max_epi32(a.v);
+}
+PX_INLINE std::int32_t fold_add_i(Vi a) {
+  return _mm512_reduce_add_epi32(a.v);
+}
 PX_INLINE void store_i8(std::int8_t* p, Vi low, Vi high) {
   _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p)), _mm512_cvtepi32_epi8(low.v));
   _mm_storeu_si128(static_cast<__m128i*>(static_cast<void*>(p + 16)), _mm512_cvtepi32_epi8(high.v));
 }
 
-PX_INLINE Vf swap_pairs(Vf a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
-PX_INLINE Vf dup_even(Vf a) { return {_mm512_moveldup_ps(a.v)}; }
-PX_INLINE Vf dup_odd(Vf a) { return {_mm512_movehdup_ps(a.v)}; }
-PX_INLINE Vf blend_odd(Vf even, Vf odd) { return {_mm512_mask_blend_ps(0xAAAA, even.v, odd.v)}; }
+PX_INLINE Vf swap_pairs(Vf a) {
+  return {_mm512_permute_ps(a.v, 0xB1)};
+}
+PX_INLINE Vf dup_even(Vf a) {
+  return {_mm512_moveldup_ps(a.v)};
+}
+PX_INLINE Vf dup_odd(Vf a) {
+  return {_mm512_movehdup_ps(a.v)};
+}
+PX_INLINE Vf blend_odd(Vf even, Vf odd) {
+  return {_mm512_mask_blend_ps(0xAAAA, even.v, odd.v)};
+}
 PX_INLINE void deinterleave(Vf a, Vf b, Vf& even, Vf& odd) {
-  const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i evens =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   const __m512i odds = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
   even = {_mm512_permutex2var_ps(a.v, evens, b.v)};
   odd = {_mm512_permutex2var_ps(a.v, odds, b.v)};
@@ -141,9 +198,12 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   for (std::uint32_t i = 0; i < cols; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
 }
 
-// Block dots: weights unsigned, so that vpdpbusd needs no sign trick; the offset is the start value.
+// Block dots: weights unsigned, so that vpdpbusd needs no sign trick; the offset is the start
+// value.
 
-PX_INLINE __m512i load_bytes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+PX_INLINE __m512i load_bytes(const std::uint8_t* p) {
+  return _mm512_loadu_si512(p);
+}
 PX_INLINE __m512i broadcast_dword(const void* p) {
   std::int32_t x;
   __builtin_memcpy(&x, p, sizeof x);

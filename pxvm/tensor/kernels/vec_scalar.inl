@@ -1,6 +1,6 @@
-// The 16-lane vector of the scalar set, and what every function of a vector type means. Compiler vectors of
-// baseline x86-64: no instruction beyond SSE2, no library call. Included by scalar.cpp only, inside its
-// namespace.
+// The 16-lane vector of the scalar set, and what every function of a vector type means. Compiler
+// vectors of baseline x86-64: no instruction beyond SSE2, no library call. Included by scalar.cpp
+// only, inside its namespace.
 
 using Lanes = float __attribute__((vector_size(64)));
 using IntLanes = std::int32_t __attribute__((vector_size(64)));
@@ -13,8 +13,12 @@ struct Vi {
   IntLanes v;
 };
 
-PX_INLINE Vf zero_f() { return {Lanes{}}; }
-PX_INLINE Vf set_f(float x) { return {x - Lanes{}}; }
+PX_INLINE Vf zero_f() {
+  return {Lanes{}};
+}
+PX_INLINE Vf set_f(float x) {
+  return {x - Lanes{}};
+}
 PX_INLINE Vf load_f(const float* p) {
   Vf x;
   __builtin_memcpy(&x, p, sizeof x);
@@ -26,62 +30,90 @@ PX_INLINE Vf load_f_n(const float* p, std::size_t n) {
   __builtin_memcpy(&x, p, n * sizeof *p);
   return x;
 }
-PX_INLINE void store_f(float* p, Vf x) { __builtin_memcpy(p, &x, sizeof x); }
-PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) { __builtin_memcpy(p, &x, n * sizeof *p); }
+PX_INLINE void store_f(float* p, Vf x) {
+  __builtin_memcpy(p, &x, sizeof x);
+}
+PX_INLINE void store_f_n(float* p, Vf x, std::size_t n) {
+  __builtin_memcpy(p, &x, n * sizeof *p);
+}
 
-PX_INLINE Vf add(Vf a, Vf b) { return {a.v + b.v}; }
-PX_INLINE Vf sub(Vf a, Vf b) { return {a.v - b.v}; }
-PX_INLINE Vf mul(Vf a, Vf b) { return {a.v * b.v}; }
-PX_INLINE Vf div(Vf a, Vf b) { return {a.v / b.v}; }
+PX_INLINE Vf add(Vf a, Vf b) {
+  return {a.v + b.v};
+}
+PX_INLINE Vf sub(Vf a, Vf b) {
+  return {a.v - b.v};
+}
+PX_INLINE Vf mul(Vf a, Vf b) {
+  return {a.v * b.v};
+}
+PX_INLINE Vf div(Vf a, Vf b) {
+  return {a.v / b.v};
+}
 /// a > b ? a : b, so b when either is NaN or both are zero (as the hardware instruction).
-PX_INLINE Vf max_f(Vf a, Vf b) { return {a.v > b.v ? a.v : b.v}; }
-PX_INLINE Vf min_f(Vf a, Vf b) { return {a.v < b.v ? a.v : b.v}; }
-PX_INLINE Vf select_lt(Vf a, Vf b, Vf yes, Vf no) { return {a.v < b.v ? yes.v : no.v}; }
+PX_INLINE Vf max_f(Vf a, Vf b) {
+  return {a.v > b.v ? a.v : b.v};
+}
+PX_INLINE Vf min_f(Vf a, Vf b) {
+  return {a.v < b.v ? a.v : b.v};
+}
+PX_INLINE Vf select_lt(Vf a, Vf b, Vf yes, Vf no) {
+  return {a.v < b.v ? yes.v : no.v};
+}
 PX_INLINE Vf sqrt_f(Vf a) {
   for (int i = 0; i < 16; ++i) a.v[i] = __builtin_sqrtf(a.v[i]);
   return a;
 }
 
-using Doubles = double __attribute__((vector_size(16)));
-using Longs = std::int64_t __attribute__((vector_size(16)));
-using Ulongs = std::uint64_t __attribute__((vector_size(16)));
+using HalfLanes = float __attribute__((vector_size(32)));
+using Doubles = double __attribute__((vector_size(64)));
+using Ulongs = std::uint64_t __attribute__((vector_size(64)));
 
-/// a * b + c of two lanes, rounded to odd at 53 bits. a * b is exact in f64 (24 + 24 bits); the sum's error
-/// is found exactly, and an inexact even sum steps to its odd neighbour on the side of the error. Rounding
-/// that to f32 is then the single rounding of an FMA (53 >= 24 + 2).
-PX_INLINE Doubles fma_to_odd(Doubles a, Doubles b, Doubles c) {
-  const Doubles product = a * b;
-  const Doubles sum = product + c;
-  const Doubles c_part = sum - product;
-  const Doubles error = (product - (sum - c_part)) + (c - c_part);
+/// a * b + c of eight lanes, rounded to odd at 53 bits. a * b is exact in f64 (24 + 24 bits); the
+/// sum's error is found exactly, and an inexact even sum steps to its odd neighbour on the side of
+/// the error. Rounding that to f32 is then the single rounding of an FMA (53 >= 24 + 2).
+PX_INLINE void fma_half(const HalfLanes& a, const HalfLanes& b, const HalfLanes& c,
+                        HalfLanes& out) {
+  const Doubles product = __builtin_convertvector(a, Doubles) * __builtin_convertvector(b, Doubles);
+  const Doubles addend = __builtin_convertvector(c, Doubles);
+  const Doubles sum = product + addend;
+  const Doubles added = sum - product;
+  const Doubles error = (product - (sum - added)) + (addend - added);
   const Ulongs bits = reinterpret_cast<Ulongs>(sum);
   const Ulongs inexact = reinterpret_cast<Ulongs>((error < 0.0) | (error > 0.0));  // false for NaN
   const Ulongs even = (bits & 1U) - 1U;
   const Ulongs opposite = (bits ^ reinterpret_cast<Ulongs>(error)) >> 63;
   const Ulongs step = 1U - 2U * opposite;
-  return reinterpret_cast<Doubles>(bits + (step & inexact & even));
+  const Ulongs odd = bits + (step & inexact & even);
+  out = __builtin_convertvector(reinterpret_cast<Doubles>(odd), HalfLanes);
 }
 PX_INLINE Vf fma(Vf a, Vf b, Vf c) {
-  Vf out;
-  for (int i = 0; i < 16; i += 2) {
-    const Doubles x = {a.v[i], a.v[i + 1]};
-    const Doubles y = {b.v[i], b.v[i + 1]};
-    const Doubles z = {c.v[i], c.v[i + 1]};
-    const Doubles r = fma_to_odd(x, y, z);
-    out.v[i] = static_cast<float>(r[0]);
-    out.v[i + 1] = static_cast<float>(r[1]);
-  }
-  return out;
+  HalfLanes x[2], y[2], z[2], out[2];
+  __builtin_memcpy(x, &a, sizeof x);
+  __builtin_memcpy(y, &b, sizeof y);
+  __builtin_memcpy(z, &c, sizeof z);
+  fma_half(x[0], y[0], z[0], out[0]);
+  fma_half(x[1], y[1], z[1], out[1]);
+  Vf result;
+  __builtin_memcpy(&result, out, sizeof result);
+  return result;
 }
 
-PX_INLINE Vi set_i(std::int32_t x) { return {x - IntLanes{}}; }
-PX_INLINE Vi add_i(Vi a, Vi b) { return {a.v + b.v}; }
+PX_INLINE Vi set_i(std::int32_t x) {
+  return {x - IntLanes{}};
+}
+PX_INLINE Vi add_i(Vi a, Vi b) {
+  return {a.v + b.v};
+}
 PX_INLINE Vi sub_i(Vi a, Vi b) {  // wraps: callers subtract bit patterns
   return {reinterpret_cast<IntLanes>(reinterpret_cast<UintLanes>(a.v) -
                                      reinterpret_cast<UintLanes>(b.v))};
 }
-PX_INLINE Vi and_i(Vi a, Vi b) { return {a.v & b.v}; }
-PX_INLINE Vi max_i(Vi a, Vi b) { return {a.v > b.v ? a.v : b.v}; }
+PX_INLINE Vi and_i(Vi a, Vi b) {
+  return {a.v & b.v};
+}
+PX_INLINE Vi max_i(Vi a, Vi b) {
+  return {a.v > b.v ? a.v : b.v};
+}
 template <int kBits>
 PX_INLINE Vi shl_i(Vi a) {
   return {reinterpret_cast<IntLanes>(reinterpret_cast<UintLanes>(a.v) << kBits)};
@@ -90,12 +122,19 @@ template <int kBits>
 PX_INLINE Vi sra_i(Vi a) {
   return {a.v >> kBits};
 }
-PX_INLINE Vf to_f(Vi a) { return {__builtin_convertvector(a.v, Lanes)}; }
+PX_INLINE Vf to_f(Vi a) {
+  return {__builtin_convertvector(a.v, Lanes)};
+}
 /// Bit patterns.
-PX_INLINE Vi as_i(Vf a) { return {reinterpret_cast<IntLanes>(a.v)}; }
-PX_INLINE Vf as_f(Vi a) { return {reinterpret_cast<Lanes>(a.v)}; }
+PX_INLINE Vi as_i(Vf a) {
+  return {reinterpret_cast<IntLanes>(a.v)};
+}
+PX_INLINE Vf as_f(Vi a) {
+  return {reinterpret_cast<Lanes>(a.v)};
+}
 
-/// f16 bits in 32-bit lanes -> f32: the fraction moved up is the value times 2^-112, denormals included.
+/// f16 bits in 32-bit lanes -> f32: the fraction moved up is the value times 2^-112, denormals
+/// included.
 PX_INLINE Vf widen_f16(UintLanes half) {
   const UintLanes magnitude = (half & 0x7fffU) << 13;
   const UintLanes finite =
@@ -119,7 +158,8 @@ PX_INLINE Vf load_f16(const void* p) {
 PX_INLINE void store_f16_n(std::uint16_t* p, Vf x, std::size_t n) {
   const UintLanes bits = reinterpret_cast<UintLanes>(x.v);
   const UintLanes magnitude = bits & 0x7fff'ffffU;
-  const Lanes aligned = reinterpret_cast<Lanes>(magnitude) + 0.5F;  // its ulp is 2^-24, f16's smallest
+  const Lanes aligned =
+      reinterpret_cast<Lanes>(magnitude) + 0.5F;  // its ulp is 2^-24, f16's smallest
   const UintLanes denormal = reinterpret_cast<UintLanes>(aligned) - 0x3f00'0000U;
   const UintLanes normal = (magnitude + 0xfffU + (magnitude >> 13 & 1U) - 0x3800'0000U) >> 13;
   const UintLanes nan = (magnitude >> 13 & 0x3ffU) | 0x7e00U;
@@ -213,8 +253,8 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
-// Block dots: exact int32 sums of 32 products per row. x is int8[32]; the last argument is -128 * sum(x),
-// from which a set that keeps weights unsigned derives its offset.
+// Block dots: exact int32 sums of 32 products per row. x is int8[32]; the last argument is -128 *
+// sum(x), from which a set that keeps weights unsigned derives its offset.
 
 struct W8 {
   const std::uint8_t* q;
@@ -222,8 +262,12 @@ struct W8 {
 struct W4 {
   const std::uint8_t* q;
 };
-PX_INLINE W8 load_q8(const std::uint8_t* q) { return {q}; }
-PX_INLINE W4 load_q4(const std::uint8_t* q) { return {q}; }
+PX_INLINE W8 load_q8(const std::uint8_t* q) {
+  return {q};
+}
+PX_INLINE W4 load_q4(const std::uint8_t* q) {
+  return {q};
+}
 
 PX_INLINE Vi dot_q8(W8 w, const std::int8_t* x, std::int32_t minus_128_sum) {
   std::int32_t sum[16] = {};
