@@ -6,6 +6,7 @@
 
 namespace pxos::infinite_map {
 
+// Everything else may then compute right() and bottom() without a check.
 bool is_valid(const Rect& rect) {
   return rect.width >= 0 && rect.height >= 0 && checked_add(rect.x, rect.width) &&
          checked_add(rect.y, rect.height);

@@ -19,11 +19,13 @@ namespace {
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 40U;
 constexpr std::int64_t kMaxCoordinate = std::int64_t{1} << 61U;
 
+/// A region's home. The generation grows when the region goes, so old ids stop matching.
 struct Slot {
   std::uint32_t generation = 0;
   std::optional<Region> region;
 };
 
+/// Keeps every later sum of coordinates, sides and gaps inside 64 bits.
 bool within(const Rect& rect) {
   return rect.x >= -kMaxCoordinate && rect.y >= -kMaxCoordinate &&
          rect.x <= kMaxCoordinate - rect.width && rect.y <= kMaxCoordinate - rect.height;
@@ -51,6 +53,7 @@ struct Map::Impl {
 
   [[nodiscard]] const Region& region(std::uint32_t slot) const { return *slots[slot].region; }
 
+  /// What can be said about a spec before it has a place.
   [[nodiscard]] Result<void> check(const RegionSpec& spec) const {
     if (spec.name.empty()) return fail(Errc::kInvalid, "a map region needs a name");
     if (names.contains(spec.name))
@@ -66,6 +69,8 @@ struct Map::Impl {
     return {};
   }
 
+  /// Requires: check passed, rect is free. Slots are reused last in, first out: same calls, same
+  /// ids.
   RegionId insert(RegionSpec spec, const Rect& rect) {
     if (free_slots.empty()) {
       free_slots.push_back(static_cast<std::uint32_t>(slots.size()));
@@ -91,6 +96,7 @@ struct Map::Impl {
     return slots[at].region->id;
   }
 
+  /// Requires: a live slot.
   void erase(std::uint32_t at) {
     Slot& slot = slots[at];
     names.erase(slot.region->name);
@@ -101,6 +107,7 @@ struct Map::Impl {
     free_slots.push_back(at);
   }
 
+  /// Takes the placer's wish, then slides on while something is in the way.
   Result<RegionId> place(RegionSpec spec) {
     PX_CHECK(check(spec));
     Point where = placer.choose(spec);
@@ -167,6 +174,7 @@ Result<std::vector<RegionId>> Map::place_all(std::vector<RegionSpec> specs) {
       ids[order[done]] = *id;
       continue;
     }
+    // Backwards, so that slots are free in the order they were before.
     for (std::size_t undo = done; undo > 0; --undo) impl_->erase(ids[order[undo - 1]].index);
     return tl::unexpected<Error>(std::move(id).error());
   }
@@ -258,6 +266,7 @@ Rect Map::bounds(std::string_view model) const {
 }
 
 namespace {
+/// The rectangle's area in checked arithmetic: 4 * width * height bytes, no more and no less.
 Result<void> check_pixels(const Rect& rect, std::size_t bytes) {
   const auto area = is_valid(rect) ? checked_mul(rect.width, rect.height) : std::nullopt;
   const auto size = area ? checked_mul<std::int64_t>(*area, 4) : std::nullopt;

@@ -12,6 +12,7 @@ struct Stop {
   float r, g, b;
 };
 
+/// Rounded, clipped to a byte.
 std::uint8_t channel(float value) {
   return static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F);
 }
@@ -33,6 +34,7 @@ float magnitude(float t) {
   return std::sqrt(std::min(std::fabs(t), 1.0F));
 }
 
+// Luminance grows along every gradient, so magnitude reads without colour vision too.
 constexpr std::array<Stop, 3> kCold{{{0, 16, 17, 22}, {0.6F, 36, 96, 190}, {1, 150, 210, 255}}};
 constexpr std::array<Stop, 3> kWarm{{{0, 16, 17, 22}, {0.6F, 196, 84, 36}, {1, 255, 214, 150}}};
 constexpr std::array<Stop, 5> kHeat{{{0, 6, 5, 18},
@@ -53,6 +55,7 @@ Rgba heat_color(float t) {
   return std::isnan(t) ? kNotANumber : gradient(kHeat, magnitude(t));
 }
 
+// Never black: an old row of zeros is still told from an unfilled one.
 Rgba age_color(float t, float age) {
   if (std::isnan(t)) return kNotANumber;
   const Rgba hue = gradient(kAge, std::clamp(age, 0.0F, 1.0F));

@@ -4,6 +4,7 @@
 
 namespace pxos::infinite_map {
 
+// Empty rectangle when the model has none of that kind.
 Rect Placer::kind_bounds(const Model& model, RegionKind kind) {
   Rect out;
   for (const auto& [key, band] : model.bands) {
@@ -27,6 +28,7 @@ std::int64_t Placer::new_top() const {
 }
 
 Point Placer::choose_weights(const RegionSpec& spec, const Model& model) const {
+  // Same layer: one more step west in its band.
   const auto band = model.bands.find({RegionKind::kWeights, spec.layer});
   if (band != model.bands.end()) {
     const Rect& bounds = band->second.bounds;
@@ -34,6 +36,8 @@ Point Placer::choose_weights(const RegionSpec& spec, const Model& model) const {
   }
   const Rect all = kind_bounds(model, RegionKind::kWeights);
   if (all.empty()) return {-kRegionGap - spec.width_px, model.top};
+  // No layer: the column west of all bands. It is tall (embeddings), so it must not push bands
+  // south.
   if (spec.layer < 0) return {all.x - kRegionGap - spec.width_px, model.top};
   Rect layers;  // bands of layers only: the column of the others does not push them south
   for (const auto& [key, other] : model.bands) {
@@ -43,6 +47,7 @@ Point Placer::choose_weights(const RegionSpec& spec, const Model& model) const {
   return {-kRegionGap - spec.width_px, y};
 }
 
+// Screens of all models share the north, so they stay together whatever is mounted.
 Point Placer::choose_screen(const RegionSpec& spec) const {
   Rect screens;
   for (const auto& [name, model] : models_) {
@@ -65,6 +70,7 @@ Point Placer::choose(const RegionSpec& spec) const {
     return {0, same.empty() ? model.top : same.bottom() + kRegionGap};
   }
   if (!same.empty()) return {same.right() + kRegionGap, same.y};
+  // East of what is there; place_all has placed the activations before.
   if (spec.kind == RegionKind::kKv) return {activations.right() + kModelGap, model.top};
   Rect others = activations;
   others = united(others, kind_bounds(model, RegionKind::kWeights));
@@ -77,6 +83,7 @@ Point Placer::next(const RegionSpec& spec, Point tried, const Rect& taken) {
   return {tried.x, taken.bottom() + kRegionGap};
 }
 
+// A model's first region fixes its top line; a screen says nothing about it.
 void Placer::added(const Region& region) {
   auto found = models_.find(region.model);
   if (found == models_.end()) {
@@ -89,6 +96,7 @@ void Placer::added(const Region& region) {
   band.bounds = united(band.bounds, region.rect);
 }
 
+// Bounds are rebuilt from the band's members: removal is rare, and bands are short.
 void Placer::removed(const Region& region) {
   const auto model = models_.find(region.model);
   if (model == models_.end()) return;

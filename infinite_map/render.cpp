@@ -21,12 +21,14 @@ struct Span {
   [[nodiscard]] std::int64_t size() const { return end - begin; }
 };
 
+/// Coordinates ascend, so both ends are binary searches.
 Span span_of(const std::vector<std::int64_t>& coordinates, std::int64_t low, std::int64_t high) {
   const auto begin = std::lower_bound(coordinates.begin(), coordinates.end(), low);
   const auto end = std::lower_bound(begin, coordinates.end(), high);
   return {begin - coordinates.begin(), end - coordinates.begin()};
 }
 
+/// One hue per country of the map.
 Rgba border_color(RegionKind kind) {
   switch (kind) {
     case RegionKind::kWeights:
@@ -43,6 +45,7 @@ Rgba border_color(RegionKind kind) {
   return {128, 128, 128, 255};
 }
 
+/// Owns the picture while it is drawn; coordinates of columns and rows are computed once.
 class Painter {
  public:
   Painter(const Projection& projection, const TileStore& tiles) : tiles_(tiles) {
@@ -54,6 +57,7 @@ class Painter {
     for (std::int64_t j = 0; j < projection.height; ++j) ys_.push_back(projection.map_y(j));
   }
 
+  /// Background and tiles, the whole picture.
   void ground() {
     const Span columns{0, std::int64_t{image_.width}};
     for (std::int64_t j = 0; j < image_.height; ++j) {
@@ -62,6 +66,7 @@ class Painter {
     }
   }
 
+  /// Samples one row of the region at a time; the source sees region coordinates, ascending.
   void region(const Region& region) {
     if (!region.source) return;  // tiles are the ground
     const Span columns = span_of(xs_, region.rect.x, region.rect.right());
@@ -82,6 +87,7 @@ class Painter {
     }
   }
 
+  /// One pixel inside the region's own edge, so that neighbours do not draw over each other.
   void border(const Region& region) {
     const Span columns = span_of(xs_, region.rect.x, region.rect.right());
     const Span rows = span_of(ys_, region.rect.y, region.rect.bottom());
@@ -161,6 +167,7 @@ class Painter {
     }
   }
 
+  /// t = value / scale.
   static Rgba color_of(Palette palette, float t, float age) {
     switch (palette) {
       case Palette::kDiverging:
@@ -199,6 +206,7 @@ class Painter {
     }
   }
 
+  /// Number of the block that a column or row shows; a line is drawn where it changes.
   static std::int64_t block_of(const std::vector<std::int64_t>& coordinates, std::int64_t i,
                                std::int64_t origin, std::int64_t block) {
     return (coordinates[static_cast<std::size_t>(i)] - origin) / block;

@@ -55,6 +55,7 @@ class PackedReader {
   }
 
  private:
+  /// The address equation of tensor::UnitSegment; null when the segments end before the row.
   const std::uint8_t* unit_at(std::int64_t row, std::int64_t column) const {
     auto group = static_cast<std::uint64_t>(row / tensor::kUnitRows);
     for (const tensor::UnitSegment& s : tensor_.segments) {
@@ -94,6 +95,7 @@ class PackedReader {
   const tensor::DTypeInfo& info_;
 };
 
+/// Transparent outside the picture; grey is spread over the channels.
 Rgba pixel_of(const pixelfs::Image& image, std::int64_t x, std::int64_t y) {
   if (x >= image.width || y >= image.height) return {0, 0, 0, 0};
   const std::uint8_t* p =
@@ -123,6 +125,7 @@ RegionSource f32_source(tensor::ConstMatF32 matrix, float scale) {
   return matrix_source<float>(matrix, scale, [](float v) { return v; });
 }
 
+// KV caches are f16: shown by age unless the caller says otherwise.
 RegionSource f16_source(tensor::ConstMatF16 matrix, float scale) {
   RegionSource source = matrix_source<std::uint16_t>(
       matrix, scale, [](std::uint16_t v) { return tensor::f16_to_f32(v); });
@@ -130,6 +133,8 @@ RegionSource f16_source(tensor::ConstMatF16 matrix, float scale) {
   return source;
 }
 
+// The reader is shared by copies of the source; it holds no state between rows, so threads may
+// render at once.
 RegionSource packed_source(const tensor::PackedTensor& tensor) {
   RegionSource source;
   const auto reader = std::make_shared<const PackedReader>(tensor);
@@ -154,6 +159,8 @@ RegionSource vector_source(std::span<const float> values, std::int64_t width, fl
   return source;
 }
 
+// y * width + x is taken modulo 2^64 before it is compared: a wild sample is outside, never an
+// address.
 RegionSource rgba_source(Bytes rgba, std::int64_t width, std::int64_t height) {
   RegionSource source;
   source.colors = [rgba, width, height](const SampleRow& where, std::span<Rgba> out) {

@@ -24,6 +24,7 @@ struct CellRange {
   }
 };
 
+/// Smallest k with 2^k >= side; side >= 1.
 unsigned ceil_log2(std::int64_t side) {
   return static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(side) - 1));
 }
@@ -42,6 +43,7 @@ SpatialIndex::SizeClass SpatialIndex::class_of(const Rect& rect) {
   return {ceil_log2(rect.width), ceil_log2(rect.height)};
 }
 
+// At most 2 x 2 cells: no side is longer than the cell's.
 void SpatialIndex::insert(const Rect& rect, std::uint32_t item) {
   const SizeClass size = class_of(rect);
   Cells& cells = classes_[size];
@@ -51,6 +53,7 @@ void SpatialIndex::insert(const Rect& rect, std::uint32_t item) {
   }
 }
 
+// Empty cells and classes go too: lookups pay for classes that are in use.
 void SpatialIndex::erase(const Rect& rect, std::uint32_t item) {
   const auto found = classes_.find(class_of(rect));
   if (found == classes_.end()) return;
@@ -101,6 +104,7 @@ void SpatialIndex::visit_class(const SizeClass& size, const Cells& cells, const 
   }
 }
 
+// A rectangle in several cells is met several times: sorted, then made unique.
 std::vector<std::uint32_t> SpatialIndex::in(const Rect& rect) const {
   std::vector<std::uint32_t> out;
   if (rect.empty()) return out;

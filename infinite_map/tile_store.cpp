@@ -14,6 +14,8 @@ struct Run {
   std::size_t bytes;
 };
 
+/// Splits each row at tile borders. Arithmetic shifts and masks floor towards -inf, so negative
+/// space works.
 template <class Visit>
 void for_each_run(const Rect& rect, Visit visit) {
   constexpr std::int64_t kMask = TileStore::kTileSide - 1;
@@ -47,6 +49,7 @@ const TileStore::Tile* TileStore::tile(TileCoord coord) const {
   return found == tiles_.end() ? nullptr : found->second.get();
 }
 
+// make_unique zero-fills: the rest of a new tile is untouched space.
 TileStore::Tile& TileStore::mutable_tile(TileCoord coord) {
   std::unique_ptr<Tile>& tile = tiles_[coord];
   if (!tile) tile = std::make_unique<Tile>();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kStepBytes = 1U << 20U;
 
+/// The address equation of tensor::UnitSegment.
 const std::uint8_t* unit_address(const tensor::UnitSegment& s, std::uint64_t unit,
                                  std::uint32_t unit_bytes) {
   const std::uint64_t slot = s.first_slot + unit;
@@ -27,6 +28,7 @@ const tensor::UnitSegment& segment_of(const UnitSource& source, std::uint64_t& g
   return source.segments.back();
 }
 
+/// 16, or what is left in the last group.
 std::uint32_t rows_in_group(const UnitSource& source, std::uint64_t group) {
   const std::uint64_t first = group * tensor::kUnitRows;
   return static_cast<std::uint32_t>(
@@ -63,6 +65,7 @@ void copy_by_blocks(std::uint64_t total, std::uint64_t block_bytes, std::uint64_
   }
 }
 
+/// Block = one unit; the last one may be partly padding, which copy_by_blocks leaves out.
 void copy_linear(const UnitSource& source, std::uint64_t offset, MutBytes out) {
   ByteVector room;
   copy_by_blocks(source.extent.canonical_bytes, source.unit_bytes, offset, out,
@@ -72,6 +75,7 @@ void copy_linear(const UnitSource& source, std::uint64_t offset, MutBytes out) {
                  });
 }
 
+/// Block = one row group, straight into the caller's bytes when all of it is wanted.
 void copy_packed(const UnitSource& source, std::uint64_t offset, MutBytes out) {
   const TensorExtent& e = source.extent;
   ByteVector room;
@@ -107,6 +111,7 @@ void copy_band(const UnitSource& source, std::uint64_t band, MutBytes to) {
   }
 }
 
+/// Packing is a bijection on the unpadded part, so only padding can differ after unpack and pack.
 bool group_is_clean(const UnitSource& source, std::uint64_t group) {
   const std::uint64_t row_bytes = packed_row_bytes(source);
   const std::uint32_t count = rows_in_group(source, group);

@@ -6,6 +6,7 @@ namespace pxos::pixelfs {
 
 Result<ByteVector> first_rgb_bytes(Bytes file, std::size_t count) {
   PX_TRY(const PngHeader header, probe_png(file));
+  // One pixel more than needed, so that a count that is no multiple of three is covered.
   const std::size_t pixels = count / 3 + 1;
   PX_TRY(const ByteVector row,
          peek_png_pixels(file, static_cast<std::uint32_t>(pixels * header.channels)));

@@ -33,6 +33,7 @@ constexpr std::array kFileMagics{
     Magic{"PK\x03\x04", FileKind::kNpz},
 };
 
+/// False for files shorter than the magic.
 bool starts_with(Bytes file, std::string_view magic) {
   return as_text(file).starts_with(magic);
 }
@@ -50,6 +51,8 @@ bool is_pxvm_opcode(std::uint8_t op) {
   return op <= 4 || std::string_view("HDARM").find(static_cast<char>(op)) != std::string_view::npos;
 }
 
+/// Pictures without a magic, told apart as the original systems did. `pixels` starts with pixel (0,
+/// 0).
 Identified by_pixel_type(const PngHeader& header, Bytes pixels) {
   if (is_token_image(header, pixels)) {
     return {FileKind::kProtocolInput,
@@ -67,6 +70,7 @@ Identified by_pixel_type(const PngHeader& header, Bytes pixels) {
   return {FileKind::kPicture, size + " picture without a magic"};
 }
 
+/// First pixels before chunks: an editor that drops private chunks does not change what a file is.
 Identified identify_png(Bytes file) {
   const Result<PngHeader> header = probe_png(file);
   if (!header) return {FileKind::kPicture, header.error().message};

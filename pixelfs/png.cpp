@@ -17,6 +17,8 @@
 namespace pxos::pixelfs {
 namespace {
 
+/// lodepng allocates with malloc; the buffer is owned from the moment the call returns, error or
+/// not.
 struct FreeDeleter {
   void operator()(unsigned char* p) const { std::free(p); }
 };
@@ -28,6 +30,10 @@ ByteVector to_vector(const LodeBuffer& buffer, std::size_t size) {
   return size == 0 ? ByteVector{} : ByteVector(buffer.get(), buffer.get() + size);
 }
 
+/// Channels of the pixels as they lie in the stream. Palette, 16-bit and grey + alpha pictures
+/// would need a conversion before their bytes mean anything to us, so they are refused with their
+/// name. Errors: kUnsupported for a real PNG type we do not take, kInvalid for one that does not
+/// exist.
 Result<std::uint32_t> channels_of(std::uint8_t depth, std::uint8_t color_type) {
   if (depth != 8) return fail(Errc::kUnsupported, "PNG has {} bits per channel, expected 8", depth);
   switch (color_type) {
@@ -78,6 +84,7 @@ Result<ByteVector> join_idat(Bytes file) {
   return stream;
 }
 
+/// Whichever of left, up, corner lies nearest to left + up - corner; ties in that order.
 std::uint8_t paeth(int left, int up, int corner) {
   const int to_left = std::abs(up - corner);
   const int to_up = std::abs(left - corner);
@@ -130,6 +137,7 @@ Result<void> unfilter(ByteVector& rows, std::size_t row_bytes, std::uint32_t hei
   return {};
 }
 
+/// Before any allocation: the header alone decides how much memory a picture may cost.
 Result<void> check_limits(const PngHeader& header, const PngLimits& limits) {
   const std::uint64_t pixels = std::uint64_t{header.width} * header.height;
   if (header.width > limits.max_width || header.height > limits.max_height ||
@@ -141,7 +149,8 @@ Result<void> check_limits(const PngHeader& header, const PngLimits& limits) {
   return {};
 }
 
-/// The picture lodepng writes, with its own IHDR and IDAT chunks only.
+/// kStored and kFast use filter 0: rows stay as they are in the stream, and encoding costs no
+/// search.
 void set_compression(LodePNGEncoderSettings& encoder, PngCompression compression) {
   encoder.auto_convert = 0;  // the colour type asked for, also when fewer bits would do
   encoder.add_id = 0;
@@ -161,6 +170,8 @@ bool is_png(Bytes file) {
          std::equal(signature.begin(), signature.end(), file.begin());
 }
 
+// The IHDR CRC is checked although pixels would fail later anyway: a caller may act on the size
+// alone.
 Result<PngHeader> probe_png(Bytes file) {
   if (!is_png(file)) return fail(Errc::kInvalid, "not a PNG: wrong signature");
   PX_TRY(const ChunkRef chunk, chunk_at(file, kPngSignatureBytes));
@@ -192,6 +203,7 @@ Result<Image> decode_png(Bytes file, const PngLimits& limits) {
       checked_mul<std::uint64_t>(row_bytes + 1, header.height);
   if (!total)
     return fail(Errc::kLimit, "PNG of {} x {} pixels is too large", header.width, header.height);
+  // Peak memory: the joined stream and the rows; the rows become the pixels in place.
   PX_TRY(ByteVector stream, join_idat(file));
   PX_TRY(ByteVector rows, inflate_zlib(stream, *total));
   if (rows.size() != *total) {
@@ -234,6 +246,7 @@ Result<ByteVector> encode_png(const ImageView& image, const PngEncode& options) 
 
 Result<ByteVector> inflate_raw(Bytes deflated, std::uint64_t max_bytes) {
   LodePNGDecompressSettings settings = lodepng_default_decompress_settings;
+  // lodepng stops at the first symbol beyond the cap: it overshoots by one match or stored block.
   settings.max_output_size = std::max<std::uint64_t>(max_bytes, 1);  // 0 would mean no cap
   unsigned char* raw = nullptr;
   std::size_t size = 0;
@@ -256,6 +269,7 @@ Result<ByteVector> deflate_raw(Bytes plain) {
   return to_vector(buffer, size);
 }
 
+// The header rules of RFC 1950: method 8, window at most 32 KiB, no preset dictionary, check bits.
 Result<ByteVector> inflate_zlib(Bytes stream, std::uint64_t max_bytes) {
   constexpr std::size_t kHeader = 2;
   constexpr std::size_t kTrailer = 4;

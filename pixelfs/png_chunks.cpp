@@ -15,6 +15,8 @@ bool is_letter(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+/// RFC 2083: ASCII letters only; bit 5 of each is a property, so anything else cannot be
+/// interpreted.
 bool is_chunk_type(std::string_view type) {
   return type.size() == 4 && std::all_of(type.begin(), type.end(), is_letter);
 }
@@ -61,6 +63,7 @@ std::uint32_t ChunkRef::actual_crc() const {
   return crc32(data, crc32(as_bytes(type)));
 }
 
+// Offsets are compared by subtraction on the side that cannot wrap (range_fits).
 Result<ChunkRef> chunk_at(Bytes file, std::uint64_t offset) {
   if (!range_fits(offset, kChunkOverhead, file.size())) {
     return fail(Errc::kInvalid, "PNG truncated at byte {}: a chunk needs 12 bytes, {} left", offset,
@@ -89,6 +92,8 @@ Result<std::optional<Bytes>> find_png_chunk(Bytes file, std::string_view type) {
       return fail(Errc::kInvalid, "PNG chunk {} at byte {}: CRC {:08x}, expected {:08x}", type,
                   offset, chunk.stored_crc, chunk.actual_crc());
     }
+    // Our chunks come before the pixels: a reader never has to walk a large file to learn what it
+    // is.
     if (chunk.type == "IDAT" || chunk.type == "IEND") return std::optional<Bytes>();
     offset = chunk.end();
   }
@@ -103,6 +108,7 @@ Result<ByteVector> insert_png_chunk(Bytes file, const PngChunk& chunk) {
   if (chunk.data.size() >= (std::uint64_t{1} << 31U)) {
     return fail(Errc::kLimit, "PNG chunk {}: {} bytes, at most 2^31 - 1", type, chunk.data.size());
   }
+  // Right after IHDR: the one place that is legal for every ancillary chunk.
   PX_CHECK(probe_png(file));
   ByteVector out;
   out.reserve(file.size() + chunk.data.size() + kChunkOverhead);

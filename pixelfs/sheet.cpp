@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uintptr_t kElementAlign = 16;  // F and S are multiples of 64, so units inherit this
 
+/// Kernels load f32 and f16 elements where they lie; an odd mapping address would misalign them
+/// all.
 bool is_aligned(Bytes file) {
   return reinterpret_cast<std::uintptr_t>(file.data()) % kElementAlign == 0;
 }
@@ -52,6 +54,7 @@ Result<Sheet> Sheet::open(Bytes file, const SheetOpen& options) {
 }
 
 Result<void> Sheet::decode(const PngLimits& limits) {
+  // Looked at before decoding: a large picture that is no sheet costs nothing.
   PX_TRY(const ByteVector magic, first_rgb_bytes(file_, kSheetMagic.size()));
   if (as_text(magic) != kSheetMagic) {
     return fail(Errc::kInvalid, "not a sheet: the first pixels are not \"{}\"", kSheetMagic);
@@ -61,6 +64,8 @@ Result<void> Sheet::decode(const PngLimits& limits) {
   const Image& image = *decoded;
   width_ = image.width;
   scanlines_ = image.height;
+  // The stride of a mapped sheet is a multiple of 64 too, so both paths give units the same
+  // alignment.
   line_stride_ = round_up(std::uint64_t{width_} * 3, kSheetAlign);
   const auto size = checked_mul<std::uint64_t>(line_stride_, scanlines_);
   if (!size) return fail(Errc::kLimit, "sheet of {} x {} pixels is too large", width_, scanlines_);
@@ -98,6 +103,7 @@ Result<void> Sheet::parse_directory() {
     return fail(Errc::kInvalid, "sheet: directory of {} bytes in {} scanlines of {}", size,
                 scanlines_, payload);
   PX_TRY(Directory d, decode_directory(bytes));
+  // The directory is in pixels and may have travelled; the picture it is in must still be the same.
   if (d.width != width_ || d.scanlines != scanlines_) {
     return fail(Errc::kInvalid, "sheet: directory names {} x {} pixels, the picture has {} x {}",
                 d.width, d.scanlines, width_, scanlines_);

@@ -20,6 +20,7 @@ Xxh128 directory_digest(Bytes bytes) {
   return stream.digest();
 }
 
+/// Rules that need no arithmetic.
 Result<void> check_meta(const TensorMeta& meta) {
   if (meta.name.empty() || meta.name.size() > kMaxTensorName) {
     return fail(Errc::kInvalid, "tensor name of {} bytes, expected 1 to {}", meta.name.size(),
@@ -44,6 +45,7 @@ Result<void> check_meta(const TensorMeta& meta) {
   return {};
 }
 
+/// 2^50 bytes keeps every later product of units and bytes far from 2^64.
 tl::unexpected<Error> too_large(const TensorMeta& meta) {
   return fail(Errc::kLimit, "tensor {}: larger than 2^50 bytes", meta.name);
 }
@@ -69,6 +71,7 @@ Result<void> set_packed(const TensorMeta& meta, TensorExtent& e) {
   return {};
 }
 
+/// Field order: docs/spec/sheet.md, section 2.
 void put_entry(ByteWriter& w, const SheetEntry& entry) {
   w.u16(static_cast<std::uint16_t>(entry.meta.name.size()));
   w.bytes(as_bytes(entry.meta.name));
@@ -85,6 +88,8 @@ void put_entry(ByteWriter& w, const SheetEntry& entry) {
   w.u64(entry.first_slot);
 }
 
+/// The rank is not bounded here: every dimension takes eight bytes of input, and tensor_extent
+/// refuses > 8.
 Result<TensorMeta> read_meta(ByteReader& reader, tensor::DType dtype) {
   TensorMeta meta;
   meta.dtype = dtype;
@@ -108,6 +113,7 @@ Result<TensorMeta> read_meta(ByteReader& reader, tensor::DType dtype) {
   return meta;
 }
 
+/// One entry, checked against its own shape; check_slots checks it against the sheet.
 Result<SheetEntry> read_entry(ByteReader& reader, tensor::DType dtype) {
   SheetEntry entry;
   PX_TRY(entry.meta, read_meta(reader, dtype));
@@ -143,6 +149,7 @@ Result<Directory> read_header(ByteReader& reader, std::uint32_t& tensor_count) {
   return d;
 }
 
+/// The header against itself; Sheet::open compares it with the picture.
 Result<void> check_header(const Directory& d) {
   if (d.unit_bytes != sheet_unit_bytes(d.dtype)) {
     return fail(Errc::kInvalid, "sheet: unit of {} bytes, {} has {}", d.unit_bytes,
@@ -194,6 +201,7 @@ std::string_view layout_name(SheetLayout layout) {
   return "?";
 }
 
+// Dtypes without a packed form still need a unit to count in; 512 bytes like a u8 unit.
 std::uint32_t sheet_unit_bytes(tensor::DType dtype) {
   const std::uint32_t unit = tensor::info(dtype).unit_bytes;
   return unit != 0 ? unit : kLinearUnitBytes;
@@ -219,6 +227,7 @@ Result<TensorExtent> tensor_extent(const TensorMeta& meta) {
   return e;
 }
 
+// Kept beside encode_directory: the planner counts with it, the encoder must agree.
 std::uint64_t entry_bytes(const TensorMeta& meta) {
   return kEntryFixedBytes + meta.name.size() + 8 * meta.shape.size();
 }
@@ -286,6 +295,7 @@ Result<Directory> decode_directory(Bytes bytes) {
   PX_TRY(Directory d, read_header(reader, tensor_count));
   PX_CHECK(check_header(d));
   PX_CHECK(reader.seek(kDirectoryHeaderBytes, "directory entries"));
+  // Bounded by the bytes that are there before anything is reserved.
   if (tensor_count > reader.remaining() / kEntryFixedBytes) {
     return fail(Errc::kInvalid, "sheet: {} tensors in a directory of {} bytes", tensor_count,
                 bytes.size());

@@ -65,6 +65,7 @@ void put_padded_header(ByteVector& out, std::uint32_t pad, bool final, std::uint
   put_stored_header(out, kBlocksForRest[rest], final, length);
 }
 
+/// Data of pxLD, padded so that payload 0 lands at geometry.first.
 ByteVector layout_chunk(const SheetGeometry& g) {
   ByteWriter w;
   w.u16(kLayoutVersion);
@@ -88,6 +89,7 @@ std::uint32_t idat_bytes(const SheetGeometry& g, std::uint32_t line) {
   return before + kStoredHeader + 1 + g.payload + (is_last(g, line) ? 4 : 0);
 }
 
+/// Numbers only; check_geometry decides whether they are true.
 Result<SheetGeometry> parse_layout(Bytes data) {
   ByteReader reader(data);
   PX_TRY(const std::uint16_t version, reader.u16("pxLD version"));
@@ -104,6 +106,9 @@ Result<SheetGeometry> parse_layout(Bytes data) {
   return g;
 }
 
+/// Everything an address is made of is compared with what the file itself shows: size from IHDR,
+/// position from the chunk list, length from the file. After this, F + r * S + i lies in the file
+/// for r < R, i < P.
 Result<void> check_geometry(const SheetGeometry& g, const PngHeader& header, Bytes file,
                             std::uint64_t layout_end) {
   if (header.channels != 3 || g.payload > kMaxLinePayload ||
@@ -127,6 +132,8 @@ Result<void> check_geometry(const SheetGeometry& g, const PngHeader& header, Byt
   return {};
 }
 
+/// `prefix` is what the writer puts in front of this payload; the pad has one legal form, so bytes
+/// compare.
 Result<void> check_line(Bytes file, const SheetGeometry& g, std::uint32_t line, Bytes prefix) {
   const std::uint64_t payload = g.first + std::uint64_t{line} * g.stride;
   const std::uint64_t start = payload - prefix.size();
@@ -197,6 +204,7 @@ ByteVector sheet_tail(std::uint32_t adler, std::uint32_t crc) {
 }
 
 Result<void> check_framing(Bytes file, const SheetGeometry& g) {
+  // All scanlines but the first and last have the same frame.
   const ByteVector inner = g.scanlines > 2 ? line_prefix(g, 1) : ByteVector{};
   constexpr std::array<std::uint8_t, 1> kFilter{0};
   std::uint32_t adler = 1;

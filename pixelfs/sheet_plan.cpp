@@ -23,6 +23,8 @@ class SeriesPlanner {
     start_sheet();
   }
 
+  /// Appends a tensor, cutting it between row groups wherever a sheet ends.
+  /// Errors: kLimit when one group does not fit an empty sheet.
   Result<void> add(const SheetEntry& whole, std::size_t source) {
     std::uint64_t next = 0;
     while (next < whole.extent.groups) {
@@ -42,6 +44,7 @@ class SeriesPlanner {
     return {};
   }
 
+  /// The series; numbers and sizes are only known now.
   std::vector<PlannedSheet> finish() {
     if (current().directory.entries.empty()) sheets_.pop_back();
     for (std::size_t i = 0; i < sheets_.size(); ++i) close(sheets_[i], i);
@@ -66,6 +69,7 @@ class SeriesPlanner {
     return capacity > used_ ? capacity - used_ : 0;
   }
 
+  /// Units follow each other without gaps: the first slot is what is used so far.
   void append(const SheetEntry& whole, std::size_t source, std::uint64_t first,
               std::uint64_t count) {
     SheetEntry entry = whole;
@@ -78,6 +82,7 @@ class SeriesPlanner {
     current().sources.push_back(source);
   }
 
+  /// Fixes R and D. The directory grew with every entry; room_for counted its scanlines all along.
   void close(PlannedSheet& sheet, std::size_t index) const {
     Directory& d = sheet.directory;
     std::uint64_t bytes = kDirectoryHeaderBytes;
@@ -103,6 +108,7 @@ class SeriesPlanner {
   std::uint64_t used_ = 0;  ///< units of the current sheet
 };
 
+/// Names are the key of a WeightSet.
 Result<void> check_names(std::span<const TensorInput> tensors) {
   std::set<std::string_view> names;
   for (const TensorInput& t : tensors) {
@@ -112,6 +118,7 @@ Result<void> check_names(std::span<const TensorInput> tensors) {
   return {};
 }
 
+/// Requires: at least one tensor of this dtype.
 Result<void> plan_series(std::span<const TensorInput> tensors, tensor::DType dtype,
                          const SheetOptions& options, std::vector<PlannedSheet>& out) {
   const std::uint32_t unit = sheet_unit_bytes(dtype);

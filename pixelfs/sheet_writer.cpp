@@ -60,6 +60,8 @@ class LineWriter {
   }
 
  private:
+  /// `line_bytes` of each payload are used; the rest (at most two bytes, or the directory's end) is
+  /// zero.
   Result<void> fill(Bytes bytes, std::uint32_t line_bytes) {
     while (!bytes.empty()) {
       const std::size_t take = std::min<std::size_t>(bytes.size(), line_bytes - payload_.size());
@@ -71,6 +73,8 @@ class LineWriter {
     return {};
   }
 
+  /// One scanline: prefix, payload, CRC (the next prefix continues the file). Adler-32 runs over
+  /// filter byte and payload of all scanlines.
   Result<void> flush_line() {
     PX_ASSERT(line_ < geometry_.scanlines);
     payload_.resize(geometry_.payload);
@@ -100,6 +104,7 @@ class LineWriter {
   /// Offset of the first IDAT chunk: F is its payload; the opening and the zlib header lie before.
   [[nodiscard]] std::size_t first_idat() const { return geometry_.first - 16; }
 
+  /// The Adler-32 is the end of the last IDAT's data, so it is part of that chunk's CRC.
   void put_tail(std::uint32_t crc_without_adler) {
     ByteVector adler;
     put_be32(adler, adler_);
@@ -117,6 +122,7 @@ class LineWriter {
   std::uint32_t adler_ = 1;
 };
 
+/// First pass: the digest of the canonical bytes, read front to back.
 Result<Xxh128> digest_of(const TensorInput& input, std::uint64_t total, Meter& meter) {
   Xxh128Stream stream;
   ByteVector buffer;
@@ -129,6 +135,7 @@ Result<Xxh128> digest_of(const TensorInput& input, std::uint64_t total, Meter& m
   return stream.digest();
 }
 
+/// Canonical bytes [first_group * unit, ...) as they are, zero to the end of the last unit.
 Result<void> write_linear(const TensorInput& input, const SheetEntry& entry, LineWriter& out,
                           Meter& meter) {
   const std::uint64_t unit = sheet_unit_bytes(input.dtype);
@@ -161,6 +168,7 @@ Result<void> write_rows(const SheetEntry& entry, Bytes rows, std::uint64_t row_b
   return {};
 }
 
+/// Reads whole row groups, several at a time while they are small.
 Result<void> write_packed(const TensorInput& input, const SheetEntry& entry, LineWriter& out,
                           Meter& meter) {
   const TensorExtent& e = entry.extent;
@@ -202,6 +210,7 @@ Result<void> read_panel(const TensorInput& input, const TensorExtent& e, std::ui
   return {};
 }
 
+/// Reads the canonical matrix once per panel of row groups; a tensor of up to 64 MiB is one panel.
 Result<void> write_transposed(const TensorInput& input, const SheetEntry& entry, LineWriter& out,
                               Meter& meter) {
   const TensorExtent& e = entry.extent;
@@ -219,6 +228,7 @@ Result<void> write_transposed(const TensorInput& input, const SheetEntry& entry,
   return {};
 }
 
+/// Writes exactly entry.group_count * units_per_group units.
 Result<void> write_entry(const TensorInput& input, const SheetEntry& entry, LineWriter& out,
                          Meter& meter) {
   switch (entry.meta.layout) {
@@ -260,6 +270,7 @@ Result<void> MemorySheetSink::write(Bytes bytes) {
 
 Result<void> write_sheets(std::span<const TensorInput> tensors, SheetSink& sink,
                           const SheetProgress& progress, const SheetOptions& options) {
+  // Both passes count: a progress bar that jumps back would be a lie.
   PX_TRY(std::vector<PlannedSheet> sheets, make_plan(tensors, options));
   std::vector<std::uint64_t> sizes;
   std::uint64_t total = 0;

@@ -17,10 +17,12 @@ struct Piece {
   const SheetEntry* entry;
 };
 
+/// Borrows from `t`: valid while the tensor is.
 UnitSource source_of(const WeightTensor& t) {
   return {t.meta, t.extent, t.packed.segments, sheet_unit_bytes(t.meta.dtype)};
 }
 
+/// Ranges compare by bits, so that a NaN range equals itself.
 bool same_tensor(const SheetEntry& a, const SheetEntry& b) {
   const auto bits = [](const tensor::AffineRange& r) {
     std::array<std::uint32_t, 2> out{};
@@ -61,6 +63,7 @@ Result<WeightTensor> join(std::vector<Piece> pieces) {
     const SheetEntry& e = *piece.entry;
     if (!same_tensor(first, e))
       return fail(Errc::kInvalid, "tensor {}: its parts disagree", e.meta.name);
+    // Neither a gap nor an overlap: together the parts cover each group once.
     if (e.first_group != next) {
       return fail(Errc::kInvalid, "tensor {}: a part starts at group {}, expected {}", e.meta.name,
                   e.first_group, next);
@@ -133,6 +136,7 @@ std::uint64_t WeightSet::canonical_bytes() const {
   return sum;
 }
 
+// The first one is enough: sheets of a model are re-saved together.
 std::string WeightSet::slow_note() const {
   for (const Sheet& s : sheets_) {
     if (s.in_place()) continue;
@@ -154,6 +158,7 @@ Result<void> WeightSet::read_canonical(const WeightTensor& t, std::uint64_t offs
 
 Result<void> WeightSet::verify_tensor(const WeightTensor& t) const {
   const UnitSource source = source_of(t);
+  // Streamed in steps of whole row groups, so that no group is unpacked twice.
   const std::uint64_t step = canonical_step(source);
   Xxh128Stream stream;
   ByteVector buffer;
