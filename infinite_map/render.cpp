@@ -45,6 +45,15 @@ Rgba border_color(RegionKind kind) {
   return {128, 128, 128, 255};
 }
 
+/// The region's name without its model's: neighbours share that, and room is short.
+std::string_view label_of(const Region& region) {
+  const std::string_view name = region.name;
+  const std::size_t prefix = region.model.size() + 1;
+  const bool owned = !region.model.empty() && name.size() > prefix &&
+                     name.starts_with(region.model) && name[prefix - 1] == '/';
+  return owned ? name.substr(prefix) : name;
+}
+
 /// Owns the picture while it is drawn; coordinates of columns and rows are computed once.
 class Painter {
  public:
@@ -107,13 +116,14 @@ class Painter {
     const Span rows = span_of(ys_, region.rect.y, region.rect.bottom());
     const std::int64_t room = (columns.size() - 6) / pixelfs::font::kGlyphWidth;
     if (room < 3 || rows.size() < kLabelHeight + 4) return;
-    const std::size_t letters = std::min(region.name.size(), static_cast<std::size_t>(room));
+    const std::string_view text = label_of(region);
+    const std::size_t letters = std::min(text.size(), static_cast<std::size_t>(room));
     const std::int64_t width = static_cast<std::int64_t>(letters) * pixelfs::font::kGlyphWidth + 4;
     for (std::int64_t j = rows.begin + 1; j < rows.begin + 1 + kLabelHeight; ++j) {
       horizontal(j, {columns.begin + 1, columns.begin + 1 + width}, kLabelGround);
     }
     (void)pixelfs::font::draw_text(image_, columns.begin + 3, rows.begin + 2,
-                                   std::string_view(region.name).substr(0, letters));
+                                   text.substr(0, letters));
   }
 
   pixelfs::Image take() { return std::move(image_); }

@@ -117,6 +117,19 @@ TEST_CASE("borders, block lines and labels appear where there is room", "[map]")
           map.render({0, 0, 200, 120}, 5, 5, kBare)->pixels);
 }
 
+TEST_CASE("a label leaves the model's name out", "[map]") {
+  const auto draw = [](std::string name, std::string model) {
+    Map map;
+    RegionSpec spec = plain(std::move(name), 200, 60, coordinates());
+    spec.model = std::move(model);
+    REQUIRE(map.place_at(spec, {0, 0}));
+    return map.render({0, 0, 200, 60}, 200, 60)->pixels;
+  };
+  REQUIRE(draw("smol/logits", "smol") == draw("logits", ""));
+  REQUIRE(draw("smol/logits", "") != draw("logits", ""));
+  REQUIRE(draw("smollm", "smol") != draw("llm", ""));
+}
+
 TEST_CASE("impossible views are refused", "[map]") {
   Map map;
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();

@@ -80,19 +80,23 @@ TEST_CASE("lookup cost does not grow with the number of regions", "[map]") {
                    static_cast<std::uint32_t>(i));
     }
     CounterRng rng(3);
-    std::uint64_t found = 0;
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < 20000; ++i) {
-      const auto x =
-          static_cast<std::int64_t>(rng.next_u32() % static_cast<std::uint32_t>(side * 100));
-      const auto y =
-          static_cast<std::int64_t>(rng.next_u32() % static_cast<std::uint32_t>(side * 100));
-      if (index.at({x, y})) ++found;
+    double best = 1e9;  // of many short batches: the machine may be busy
+    for (int batch = 0; batch < 20; ++batch) {
+      std::uint64_t found = 0;
+      const auto start = std::chrono::steady_clock::now();
+      for (int i = 0; i < 1000; ++i) {
+        const auto x =
+            static_cast<std::int64_t>(rng.next_u32() % static_cast<std::uint32_t>(side * 100));
+        const auto y =
+            static_cast<std::int64_t>(rng.next_u32() % static_cast<std::uint32_t>(side * 100));
+        if (index.at({x, y})) ++found;
+      }
+      const std::chrono::duration<double, std::nano> spent =
+          std::chrono::steady_clock::now() - start;
+      best = std::min(best, spent.count() / 1000);
+      REQUIRE(found > 50);
     }
-    REQUIRE(found > 1000);
-    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start)
-               .count() /
-           20000;
+    return best;
   };
   const double few = nanoseconds(20);
   const double many = nanoseconds(300);
