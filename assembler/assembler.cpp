@@ -10,8 +10,9 @@
 namespace pxos::assembler {
 namespace {
 
-/// Directives that are kept at one time; above all table limits together.
+/// What is kept of directives; far above what the table limits allow a sensible program to use.
 constexpr std::size_t kMaxDirectives = std::size_t{1} << 18U;
+constexpr std::size_t kMaxDirectiveTokens = std::size_t{1} << 22U;
 
 /// A register that the text names is never given out.
 void note_registers(Assembly& assembly, const Expr& expr) {
@@ -45,6 +46,7 @@ void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string
     assembly.items.push_back(
         {Item::Kind::kDirective, line, static_cast<std::uint32_t>(assembly.directives.size())});
     assembly.directives.push_back(std::move(*directive));
+    assembly.directive_tokens += statement.token_count;
   }
 }
 
@@ -54,8 +56,11 @@ void parse(Assembly& assembly, const AssembleOptions& options) {
   const std::vector<std::string_view> macros = preprocessor.macro_names();
   for (const std::uint32_t line : lines) {
     if (assembly.reporter.full()) return;
-    if (assembly.directives.size() >= kMaxDirectives) {
-      assembly.reporter.error({line, 0, 1}, fmt::format("more than {} directives", kMaxDirectives));
+    if (assembly.directives.size() >= kMaxDirectives ||
+        assembly.directive_tokens > kMaxDirectiveTokens) {
+      assembly.reporter.error(
+          {line, 0, 1}, fmt::format("more than {} directives or {} words in them", kMaxDirectives,
+                                    kMaxDirectiveTokens));
       return;
     }
     collect(assembly, line, macros);

@@ -70,6 +70,7 @@ struct Assembly {
   std::vector<Item> items;
   std::vector<Label> labels;
   std::vector<Directive> directives;
+  std::size_t directive_tokens = 0;  ///< read so far; capped, because what they say is kept
 
   std::bitset<256> scalars_taken;  ///< mentioned as rN, or given out
   std::bitset<256> tensors_taken;  ///< mentioned as tN, or a home

@@ -19,6 +19,7 @@ std::vector<Operand> operands_of(Assembly& assembly, std::uint32_t line) {
   return text != nullptr ? text->operands : std::vector<Operand>();
 }
 
+/// The line without its blanks and comment.
 Span statement_span(const Assembly& assembly, std::uint32_t line) {
   const std::string_view text = assembly.map.line(line).text;
   const std::size_t first = std::min(text.find_first_not_of(" \t"), text.size() - 1);
@@ -108,6 +109,7 @@ Span declaration_span(const Assembly& assembly, std::string_view message) {
   return known != nullptr ? known->declared : kNowhere;
 }
 
+/// At the operand the finding names, else at the statement, else at the declaration.
 void report(Assembly& assembly, const isa::Finding& finding) {
   if (!finding.pc || *finding.pc >= assembly.emitted.size()) {
     assembly.reporter.error(declaration_span(assembly, finding.message), finding.message);

@@ -13,6 +13,8 @@ namespace {
 using TensorKind = isa::TensorDecl::Kind;
 using Element = isa::TensorDecl::Element;
 
+/// One pass over the directives per kind of dependency: symbols have no order among themselves,
+/// bounds need all symbols, everything else needs both and keeps the order of the text.
 class Declarer {
  public:
   explicit Declarer(Assembly& assembly)
@@ -61,6 +63,7 @@ class Declarer {
   Resolver resolver_;
 };
 
+/// Table limits are those of the program image.
 bool Declarer::room(std::size_t used, std::size_t limit, std::string_view what, Span span) {
   if (used < limit) return true;
   reporter_.error(span, fmt::format("a program has at most {} {}", limit, what));
@@ -77,6 +80,7 @@ bool Declarer::symbol(const Name& name, isa::Symbol::Kind kind) {
   return true;
 }
 
+/// The symbol that this very line declared, not one of the same name further up.
 isa::Symbol* Declarer::find_symbol(const Name& name) {
   const Known* known = assembly_.names.find(Space::kValue, name.text);
   const bool same = known != nullptr && known->kind == Known::Kind::kSymbol &&
@@ -92,6 +96,7 @@ void Declarer::declare_symbol(const Directive& directive) {
     symbol(text->name, isa::Symbol::Kind::kArgument);
 }
 
+/// An integer default keeps its exact value; a real parameter may be given a whole number.
 void Declarer::param(const ParamText& text) {
   if (!symbol(text.name, text.real ? isa::Symbol::Kind::kRealParam : isa::Symbol::Kind::kIntParam))
     return;
@@ -128,6 +133,8 @@ void Declarer::declare(const Directive& directive) {
   if (const auto* text = std::get_if<HomeText>(&directive.body)) home(*text);
 }
 
+/// The value is kept as an expression, evaluated once per link. Whether an i64 can come out is
+/// known already.
 void Declarer::constant(const ConstText& text) {
   const Span span = text.name ? text.name->span : text.value.span;
   if (!room(program_.consts.size(), isa::Limits::kConsts, "constants", span)) return;
@@ -191,6 +198,7 @@ bool Declarer::attr_fields(const AttrText& text, isa::AttrRecord& record) {
   return record.fields.size() == infos.size();
 }
 
+/// A field that is given, or its default; integers also as polynomial, for the verifier's shapes.
 void Declarer::attr_field(const AttrText& text, const isa::AttrFieldInfo& info,
                           isa::AttrRecord& record) {
   const auto given =
@@ -219,6 +227,7 @@ void Declarer::attr_field(const AttrText& text, const isa::AttrFieldInfo& info,
   record.fields.push_back(std::move(field));
 }
 
+/// Sets dims, is_array and count.
 bool Declarer::tensor_shape(const TensorText& text, isa::TensorDecl& decl) {
   // What exists before a call has a size that linking knows; the rest may follow the run-time
   // extents.
@@ -240,6 +249,7 @@ bool Declarer::tensor_shape(const TensorText& text, isa::TensorDecl& decl) {
   return count.has_value();
 }
 
+/// `{}` stands for the array index; a name has one exactly when the import is an array.
 bool Declarer::check_patterns(const TensorText& text, const isa::TensorDecl& decl) {
   for (std::size_t i = 0; i < text.patterns.size(); ++i) {
     const bool indexed = text.patterns[i].find("{}") != std::string::npos;
@@ -255,6 +265,7 @@ bool Declarer::check_patterns(const TensorText& text, const isa::TensorDecl& dec
   return true;
 }
 
+/// What the verifier would refuse as well, said here with a place.
 bool Declarer::check_tensor(const TensorText& text, const isa::TensorDecl& decl) {
   if (decl.dims.size() > isa::Limits::kRank) {
     reporter_.error(text.type_span, fmt::format("a tensor has at most {} dimensions, this has {}",
@@ -285,6 +296,7 @@ bool Declarer::check_tensor(const TensorText& text, const isa::TensorDecl& decl)
   return check_patterns(text, decl);
 }
 
+/// Index of the new tensor. One that cannot be declared is remembered as broken.
 std::optional<std::uint16_t> Declarer::tensor(const TensorText& text) {
   isa::TensorDecl decl;
   decl.name = std::string(text.name.text);
@@ -339,6 +351,8 @@ void Declarer::home(const HomeText& text) {
   fix_home(decl, text.home);
 }
 
+/// Scalar arguments take r0, r1, .. unless `@` says otherwise. A dimension of the same name is
+/// meant to be set by it.
 bool Declarer::entry_scalar(const EntryText::Item& item, isa::Entry& entry, ScalarNames& scalars) {
   const Known* known = assembly_.names.find(Space::kValue, item.name.text);
   const bool dim = known != nullptr && known->kind == Known::Kind::kSymbol &&
@@ -389,6 +403,7 @@ std::optional<std::uint16_t> Declarer::shared_tensor(const EntryText::Item& item
   return std::nullopt;
 }
 
+/// Declares an input or output, or finds the one that an earlier entry declared with the same type.
 std::optional<std::uint16_t> Declarer::entry_tensor(const EntryText::Item& item, TensorKind kind) {
   if (!item.tensor) return shared_tensor(item, kind);
   const Known* known = assembly_.names.find(Space::kTensor, item.name.text);
@@ -417,6 +432,7 @@ bool Declarer::entry_argument(const EntryText::Item& item, isa::Entry& entry,
   return index.has_value();
 }
 
+/// Code and requirements are the emitter's; here only the signature.
 void Declarer::entry(const EntryText& text) {
   if (!room(program_.entries.size(), isa::Limits::kEntries, "entries", text.name.span)) return;
   isa::Entry entry;

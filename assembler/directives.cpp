@@ -15,6 +15,7 @@ using Body = std::optional<decltype(Directive::body)>;
 using Element = isa::TensorDecl::Element;
 using TensorKind = isa::TensorDecl::Kind;
 
+/// The words for elements, in the order in which people are told of them.
 struct ElementName {
   std::string_view text;
   Element element;
@@ -49,6 +50,7 @@ std::optional<bool> scalar_type(LineParser& line) {
   return std::nullopt;
 }
 
+/// param ::= NAME [":" ("i64" | "f32")] ["=" expression]
 Body parse_param(LineParser& line) {
   ParamText out;
   const auto name = line.name("the parameter's name");
@@ -66,6 +68,7 @@ Body parse_param(LineParser& line) {
   return out;
 }
 
+/// dim ::= NAME "=" expression ".." expression
 Body parse_dim(LineParser& line) {
   const auto name = line.name("the dimension's name");
   if (!name || !line.require("=", "and a range such as 1..batch")) return std::nullopt;
@@ -77,12 +80,14 @@ Body parse_dim(LineParser& line) {
   return DimText{*name, *std::move(lowest), *std::move(highest)};
 }
 
+/// arg ::= NAME; written by the disassembler, which lists symbols in table order.
 Body parse_argument_symbol(LineParser& line) {
   const auto name = line.name("the argument's name");
   if (!name) return std::nullopt;
   return ArgumentSymbolText{*name};
 }
 
+/// const ::= (NAME | "#") ":" ("i64" | "f32") "=" expression
 Body parse_const(LineParser& line) {
   ConstText out;
   if (!line.accept("#")) {
@@ -99,6 +104,7 @@ Body parse_const(LineParser& line) {
   return out;
 }
 
+/// string ::= NAME "=" STRING
 Body parse_string(LineParser& line) {
   const auto name = line.name("the string's name");
   if (!name || !line.require("=", "and a text in quotes")) return std::nullopt;
@@ -107,6 +113,7 @@ Body parse_string(LineParser& line) {
   return StringText{*name, *std::move(bytes)};
 }
 
+/// field ::= NAME ":" expression
 std::optional<AttrText::Field> attr_field(LineParser& line) {
   const auto name = line.name("a field name");
   if (!name || !line.require(":", "and the field's value")) return std::nullopt;
@@ -115,6 +122,8 @@ std::optional<AttrText::Field> attr_field(LineParser& line) {
   return AttrText::Field{*name, *std::move(value)};
 }
 
+/// attr ::= NAME "=" ("rope" | "attention") "(" field {"," field} ")"
+/// Which fields a record has is not grammar: declare.cpp checks that against isa::attr_fields.
 Body parse_attr(LineParser& line) {
   AttrText out;
   const auto name = line.name("the attribute's name");
@@ -153,6 +162,7 @@ std::optional<Home> home_register(LineParser& line) {
   return std::nullopt;
 }
 
+/// `r7`, after '@'.
 std::optional<std::uint8_t> scalar_register(LineParser& line) {
   const auto name = line.name("a scalar register");
   if (!name) return std::nullopt;
@@ -163,6 +173,7 @@ std::optional<std::uint8_t> scalar_register(LineParser& line) {
   return std::nullopt;
 }
 
+/// One of kElements, or the nearest one suggested.
 std::optional<Element> element_type(LineParser& line) {
   const auto type = line.name("an element type");
   if (!type) return std::nullopt;
@@ -208,6 +219,8 @@ bool import_patterns(LineParser& line, TensorText& out) {
   return true;
 }
 
+/// tensor ::= NAME ["[" expression "]"] ":" type ["=" STRING {"," STRING}] ["@" home]
+/// Only imports have strings, and they must.
 template <TensorKind kind>
 Body parse_tensor(LineParser& line) {
   TensorText out;
@@ -230,6 +243,8 @@ Body parse_tensor(LineParser& line) {
   return out;
 }
 
+/// item ::= NAME [":" (type | ("i64" | "f32") ["@" REGISTER])]
+/// A type with brackets is a tensor, a bare one a scalar.
 std::optional<EntryText::Item> entry_item(LineParser& line, TensorKind kind) {
   EntryText::Item out;
   const auto name = line.name("a name");
@@ -257,6 +272,7 @@ std::optional<EntryText::Item> entry_item(LineParser& line, TensorKind kind) {
   return out.reg ? std::optional(out) : std::nullopt;
 }
 
+/// item {"," item}
 bool entry_items(LineParser& line, TensorKind kind, std::vector<EntryText::Item>& out) {
   do {
     auto item = entry_item(line, kind);
@@ -266,6 +282,7 @@ bool entry_items(LineParser& line, TensorKind kind, std::vector<EntryText::Item>
   return true;
 }
 
+/// entry ::= NAME "(" [items] ")" ["->" items] ["at" NAME]
 Body parse_entry(LineParser& line) {
   EntryText out;
   const auto name = line.name("the entry's name");
@@ -284,6 +301,8 @@ Body parse_entry(LineParser& line) {
   return out;
 }
 
+/// require ::= expression "<=" expression ["," STRING]
+/// The text that a failing call shows is the source itself unless a string gives another one.
 Body parse_require(LineParser& line) {
   const Span first = line.here();
   auto lhs = line.expression();
@@ -304,6 +323,7 @@ Body parse_require(LineParser& line) {
   return out;
 }
 
+/// assert ::= expression ("==" | "!=" | "<=" | "<") expression ["," STRING]
 Body parse_assert(LineParser& line) {
   const Span first = line.here();
   auto lhs = line.expression();
@@ -329,6 +349,7 @@ Body parse_assert(LineParser& line) {
   return out;
 }
 
+/// reg ::= NAME ["@" REGISTER] {"," NAME ["@" REGISTER]}
 Body parse_reg(LineParser& line) {
   RegText out;
   do {
@@ -344,6 +365,7 @@ Body parse_reg(LineParser& line) {
   return out;
 }
 
+/// home ::= NAME "," (REGISTER | "none")
 Body parse_home(LineParser& line) {
   const auto name = line.name("a tensor's name");
   if (!name || !line.require(",", "and a tensor register")) return std::nullopt;
@@ -352,12 +374,14 @@ Body parse_home(LineParser& line) {
   return HomeText{*name, *home};
 }
 
+/// file ::= STRING
 Body parse_debug_file(LineParser& line) {
   auto path = line.string("a path in quotes");
   if (!path) return std::nullopt;
   return DebugFileText{*std::move(path)};
 }
 
+/// line ::= INTEGER ["," INTEGER]; the second is an index into the files given so far.
 Body parse_debug_line(LineParser& line) {
   const auto number = line.literal("a line number", 0, std::numeric_limits<std::uint32_t>::max());
   if (!number) return std::nullopt;
@@ -369,6 +393,7 @@ Body parse_debug_line(LineParser& line) {
   return out;
 }
 
+/// debug ::= "off"
 Body parse_debug(LineParser& line) {
   const auto word = line.name("'off'");
   if (!word) return std::nullopt;
@@ -377,6 +402,7 @@ Body parse_debug(LineParser& line) {
   return std::nullopt;
 }
 
+/// word ::= six bytes and the 24-bit immediate, separated by commas.
 Body parse_word(LineParser& line) {
   isa::Instruction out;
   const std::array<std::uint8_t*, 6> bytes = {&out.family, &out.op, &out.d, &out.a, &out.b, &out.c};
@@ -392,6 +418,8 @@ Body parse_word(LineParser& line) {
   return WordText{out};
 }
 
+/// What follows a directive's name is read by its own function; this table is the only list of
+/// names.
 struct DirectiveRow {
   std::string_view name;
   Body (*parse)(LineParser&);
@@ -424,6 +452,7 @@ constexpr std::array<DirectiveRow, 22> kDirectives = {
 constexpr std::array<std::string_view, 5> kBlockDirectives = {"macro", "endm", "include", "repeat",
                                                               "endr"};
 
+/// Always nullopt, with the nearest directive as a hint.
 Body unknown_directive(const Name& head, LineParser& line) {
   std::vector<std::string_view> known(kBlockDirectives.begin(), kBlockDirectives.end());
   for (const DirectiveRow& row : kDirectives) known.push_back(row.name);

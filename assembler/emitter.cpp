@@ -41,6 +41,7 @@ void Emitter::item(const Item& item) {
   }
 }
 
+/// A newline cannot occur in a name, so local labels of different scopes never collide with others.
 std::string Emitter::label_key(const Label& label) const {
   return label.local ? fmt::format("{}\n{}", scope_, label.name.text)
                      : std::string(label.name.text);
@@ -81,6 +82,7 @@ void Emitter::directive(const Directive& directive) {
   if (std::holds_alternative<DebugOffText>(directive.body)) assembly_.keep_debug = false;
 }
 
+/// Entries were declared in this order; their code starts here.
 void Emitter::start_entry(const EntryText& text) {
   if (entries_started_ >= program_.entries.size()) return;  // over the limit, reported
   entry_ = entries_started_++;
@@ -95,6 +97,7 @@ void Emitter::start_entry(const EntryText& text) {
   label({text.name, false});
 }
 
+/// Arguments become symbols only here, so the resolver sees them for the time of this line.
 void Emitter::require(const Directive& directive, const RequireText& text) {
   if (!entry_) {
     reporter_.error(directive.head.span,
@@ -108,6 +111,7 @@ void Emitter::require(const Directive& directive, const RequireText& text) {
   if (lhs && rhs) program_.entries[*entry_].requirements.push_back({*lhs, *rhs, text.text});
 }
 
+/// Decided when the difference of both sides is a number, whatever the symbols are.
 void Emitter::check_assert(const AssertText& text) {
   const auto lhs = resolver_.polynomial(text.lhs, Scope::kDims);
   const auto rhs = resolver_.polynomial(text.rhs, Scope::kDims);
@@ -132,6 +136,7 @@ void Emitter::check_assert(const AssertText& text) {
                                          text.relation, rhs->text(names), suffix));
 }
 
+/// Entry-local names may reuse registers of other entries; a name never hides another one.
 void Emitter::name_registers(const RegText& text) {
   for (const RegText::Item& item : text.items) {
     const ScalarName* taken = find_scalar(item.name.text);
@@ -159,6 +164,7 @@ void Emitter::name_registers(const RegText& text) {
   }
 }
 
+/// False when the program is full, which is said once.
 bool Emitter::append(const isa::Instruction& instruction, Assembly::Emitted from) {
   if (program_.code.size() >= isa::Limits::kCode) {
     if (program_.code.size() == isa::Limits::kCode) {
@@ -174,6 +180,7 @@ bool Emitter::append(const isa::Instruction& instruction, Assembly::Emitted from
   return true;
 }
 
+/// Macros count as the line that uses them; `.line` overrides where the text is a disassembly.
 void Emitter::debug_line(std::uint32_t line) {
   if (!assembly_.keep_debug) return;
   if (debug_directives_) {
@@ -187,6 +194,7 @@ void Emitter::debug_line(std::uint32_t line) {
   program_.debug.lines.push_back({known->second, at.number});
 }
 
+/// Nothing is known about what a raw instruction does to registers or control flow.
 void Emitter::word(const Item& item, const WordText& text) {
   bound_.clear();
   reach_ = Reach::kReached;
@@ -207,6 +215,7 @@ void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) 
                   fmt::format("expected {}", instruction_form(info)));
 }
 
+/// Once per stretch; not inside macros, where one expansion may need a line that another does not.
 void Emitter::warn_unreachable(const Item& item, Span span) {
   if (reach_ != Reach::kNot || assembly_.map.line(item.line).use) return;
   reporter_.warning(span, "this instruction is never reached",
@@ -214,6 +223,7 @@ void Emitter::warn_unreachable(const Item& item, Span span) {
   reach_ = Reach::kWarned;
 }
 
+/// Parsed again from its line: operands of a million instructions are never in memory together.
 void Emitter::instruction(const Item& item) {
   const Statement statement =
       parse_line(item.line, assembly_.map.line(item.line).text, reporter_, {});
@@ -241,6 +251,7 @@ void Emitter::instruction(const Item& item) {
   if (leaves && reach_ == Reach::kReached) reach_ = Reach::kNot;
 }
 
+/// All operands are looked at even after a mistake: each may have one of its own.
 bool Emitter::encode(Draft& draft) {
   draft.out = blank(draft.info->opcode);
   bool good = true;
@@ -254,6 +265,7 @@ bool Emitter::encode(Draft& draft) {
 /// A branch counts from the instruction after it.
 void Emitter::patch_labels() {
   for (const Fixup& fixup : fixups_) {
+    if (reporter_.full()) return;
     const auto found = labels_.find(fixup.key);
     if (found == labels_.end()) {
       report_label(fixup);
@@ -267,6 +279,7 @@ void Emitter::patch_labels() {
   }
 }
 
+/// Suggests only labels that the branch could have meant: global ones, or those of its own scope.
 void Emitter::report_label(const Fixup& fixup) {
   if (assembly_.names.broken(fixup.name.text)) return;
   if (!fixup.local) {

@@ -126,6 +126,7 @@ class Emitter {
   std::vector<std::string_view> label_names_;
 
   std::vector<Bound> bound_;
+  std::bitset<256> marked_;  ///< registers whose tensors are known to be used
   std::size_t statement_ = 0;
 
   enum class Reach : std::uint8_t { kReached, kNot, kWarned };

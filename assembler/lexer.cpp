@@ -14,6 +14,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+/// Value of a hexadecimal digit of either case.
 std::optional<unsigned> hex_digit(char c) {
   if (is_digit(c)) return static_cast<unsigned>(c - '0');
   if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
@@ -53,12 +54,14 @@ std::size_t character_length(std::string_view text) {
   return hex ? 4 : 0;
 }
 
+/// The byte meant by a character that character_length() accepted.
 char character_value(std::string_view text) {
   if (text[0] != '\\') return text[0];
   if (text[1] != 'x') return *simple_escape(text[1]);
   return static_cast<char>(*hex_digit(text[2]) * 16 + *hex_digit(text[3]));
 }
 
+/// A cursor over one line. Each method reads one token that starts at the cursor.
 class Lexer {
  public:
   explicit Lexer(std::string_view line) : line_(line) {}

@@ -28,6 +28,7 @@ bool fits_imm(std::int64_t value) {
 
 }  // namespace
 
+/// What each kind is called in messages.
 std::string_view kind_text(OperandKind kind) {
   switch (kind) {
     case OperandKind::kNone:
@@ -80,6 +81,7 @@ std::string_view kind_text(OperandKind kind) {
   return "?";
 }
 
+/// Made from the table's row, so it is right for every instruction there is.
 std::string instruction_form(const isa::OpInfo& info) {
   static constexpr std::string_view kFieldLetters = "dabcei";
   std::string out(info.mnemonic);
@@ -92,6 +94,7 @@ std::string instruction_form(const isa::OpInfo& info) {
   return fmt::format("{}   ({})", out, info.meaning);
 }
 
+/// One case per kind of the table; the compiler sees to it that none is missing.
 bool Emitter::operand(Draft& draft, const Operand& given, isa::Operand wanted) {
   switch (wanted.kind) {
     case OperandKind::kScalarWrite:
@@ -132,6 +135,8 @@ bool Emitter::operand(Draft& draft, const Operand& given, isa::Operand wanted) {
   return false;
 }
 
+/// Fields d, a, b, c, e are bytes; i has 24 bits with sign, or 16 without where e takes the top
+/// byte.
 bool Emitter::set_field(Draft& draft, Field field, std::int64_t value, Span span) {
   const bool shared = draft.info->operand_at(Field::kE).has_value();
   const bool byte = field != Field::kI;
@@ -174,6 +179,7 @@ bool Emitter::set_field(Draft& draft, Field field, std::int64_t value, Span span
   return true;
 }
 
+/// What an operand is, as far as its text and declarations tell.
 std::string Emitter::describe(const Operand& given) const {
   switch (given.kind) {
     case Operand::Kind::kString:
@@ -209,6 +215,7 @@ std::string Emitter::describe(const Operand& given) const {
   return fmt::format("'{}'", name->text);
 }
 
+/// Reported once per name; always false.
 bool Emitter::not_declared(const Name& name, Space space) {
   if (assembly_.names.broken(name.text)) return false;
   assembly_.names.add_broken(name);  // said once
@@ -246,6 +253,7 @@ bool Emitter::wrong_kind(const Draft& draft, const Operand& given, OperandKind w
   return false;
 }
 
+/// Names of the entry before those of the whole program.
 const ScalarName* Emitter::find_scalar(std::string_view name) const {
   const auto in = [&](const ScalarNames& names) -> const ScalarName* {
     const auto found = names.find(name);
@@ -257,6 +265,7 @@ const ScalarName* Emitter::find_scalar(std::string_view name) const {
   return in(global_scalars_);
 }
 
+/// Candidates for "did you mean", sorted so that messages do not depend on hashing.
 std::vector<std::string_view> Emitter::scalar_names() const {
   std::vector<std::string_view> out;
   for (const auto& [name, reg] : local_scalars_) out.push_back(name);
@@ -268,6 +277,7 @@ std::vector<std::string_view> Emitter::scalar_names() const {
   return out;
 }
 
+/// By number or by name; nullopt for everything else.
 std::optional<std::uint8_t> Emitter::scalar_register(const Name& name) const {
   if (const auto reg = as_register(name))
     return reg->tensor ? std::nullopt : std::optional(reg->number);
@@ -275,6 +285,7 @@ std::optional<std::uint8_t> Emitter::scalar_register(const Name& name) const {
   return named != nullptr ? std::optional(named->reg) : std::nullopt;
 }
 
+/// Only a register can be written; constants cannot be made into one here.
 bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
   const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
   if (name == nullptr) return wrong_kind(draft, given, OperandKind::kScalarWrite);
@@ -315,6 +326,7 @@ Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
   return f32 ? ScalarType::kF32 : ScalarType::kI64;
 }
 
+/// A register as it is; a constant through a scratch register.
 bool Emitter::scalar_read(Draft& draft, const Operand& given, Field field) {
   if (given.kind == Operand::Kind::kString) {
     const auto index = intern_string(assembly_, given.text, given.span);
@@ -369,6 +381,7 @@ std::optional<std::uint8_t> Emitter::load_const(Draft& draft, std::uint32_t inde
   return load(draft, isa::Opcode::kConstLd, index, span);
 }
 
+/// The table index of a value in the type that is read; a real is refused where an i64 is.
 std::optional<std::uint32_t> Emitter::pool_const(const Resolved& value, ScalarType type) {
   const bool whole = resolver_.is_integer(value.value);
   if (type == ScalarType::kI64 && !whole) {
@@ -406,6 +419,7 @@ std::optional<std::uint8_t> Emitter::made_scalar(Draft& draft, const Expr& expr,
   return index ? load_const(draft, *index, expr.span) : std::nullopt;
 }
 
+/// The array itself, as `bind` takes it.
 bool Emitter::array_name(Draft& draft, const Operand& given, Field field) {
   const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
   if (name == nullptr) return wrong_kind(draft, given, OperandKind::kDecl);
@@ -416,6 +430,7 @@ bool Emitter::array_name(Draft& draft, const Operand& given, Field field) {
   return set_field(draft, field, index, given.span);
 }
 
+/// Immediates are part of the picture, so their value must be known now.
 bool Emitter::immediate(Draft& draft, const Operand& given, Field field) {
   if (given.kind != Operand::Kind::kExpr) return wrong_kind(draft, given, OperandKind::kImmediate);
   const Name* name = given.expr.as_name();
@@ -427,6 +442,7 @@ bool Emitter::immediate(Draft& draft, const Operand& given, Field field) {
   return set_field(draft, field, number->integer, given.span);
 }
 
+/// A named constant, a place in the table, or a value that gets an unnamed place.
 bool Emitter::constant(Draft& draft, const Operand& given, Field field) {
   if (given.kind == Operand::Kind::kTableIndex)
     return set_field(draft, field, given.number, given.span);
@@ -478,6 +494,7 @@ bool Emitter::host_call(Draft& draft, const Operand& given, Field field) {
   return false;
 }
 
+/// The record must be of the kind that the instruction computes with.
 bool Emitter::attribute(Draft& draft, const Operand& given, isa::Operand wanted) {
   if (given.kind == Operand::Kind::kTableIndex)
     return set_field(draft, wanted.field, given.number, given.span);
@@ -495,6 +512,7 @@ bool Emitter::attribute(Draft& draft, const Operand& given, isa::Operand wanted)
   return set_field(draft, wanted.field, known->index, given.span);
 }
 
+/// Resolved when all labels are known.
 bool Emitter::branch_target(Draft& draft, const Operand& given) {
   if (given.kind == Operand::Kind::kLocal) {
     draft.target = Label{given.name, true};

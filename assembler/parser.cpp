@@ -10,8 +10,10 @@
 namespace pxos::assembler {
 namespace {
 
+/// |-2^63|: the largest magnitude that a literal with a minus may have.
 constexpr std::uint64_t kMagnitudeOfLowest = std::uint64_t{1} << 63U;
 
+/// What stands where something else was expected, as a person would call it.
 std::string describe(const Token& token, std::string_view text) {
   switch (token.kind) {
     case TokenKind::kEnd:
@@ -59,6 +61,7 @@ bool LineParser::accept(std::string_view mark) {
   return true;
 }
 
+/// Only the first failure of a line is said: what follows it is mostly its consequence.
 bool LineParser::fail_at(Span span, std::string message, std::string hint) {
   if (!failed_) reporter_.error(span, std::move(message), std::move(hint));
   failed_ = true;
@@ -108,6 +111,7 @@ std::optional<Expr> LineParser::expression() {
   return out;
 }
 
+/// Appends an operator or operand to the postfix form, up to the cap that Expression has.
 bool LineParser::push(Expr& out, Expr::Op op, Span span) {
   if (out.steps.size() >= isa::Expression::kMaxSteps) {
     return fail_at(span, fmt::format("this expression has more than {} terms and operators",
@@ -117,6 +121,7 @@ bool LineParser::push(Expr& out, Expr::Op op, Span span) {
   return true;
 }
 
+/// sum ::= product {("+" | "-") product}
 bool LineParser::sum(Expr& out) {
   if (!product(out)) return false;
   while (at("+") || at("-")) {
@@ -127,6 +132,7 @@ bool LineParser::sum(Expr& out) {
   return true;
 }
 
+/// product ::= unary {("*" | "/") unary}
 bool LineParser::product(Expr& out) {
   if (!unary(out)) return false;
   while (at("*") || at("/")) {
@@ -166,6 +172,8 @@ bool LineParser::unary(Expr& out) {
   return good;
 }
 
+/// primary ::= INTEGER | REAL | NAME | "sqrt" "(" sum ")" | "(" sum ")"
+/// `sqrt` is a function only in front of a parenthesis, so that a parameter may have that name.
 bool LineParser::primary(Expr& out) {
   const Token token = peek();
   if (token.kind == TokenKind::kInteger) {
@@ -195,6 +203,7 @@ bool LineParser::primary(Expr& out) {
   return good;
 }
 
+/// The operand comes before its function in postfix form.
 bool LineParser::call(Expr& out) {
   const Token function = take();
   take();
@@ -205,6 +214,7 @@ bool LineParser::call(Expr& out) {
   return good;
 }
 
+/// Evaluated at once with the rules of link time, so 4*(2 + 1) is a literal, and 1/0 none.
 std::optional<std::int64_t> LineParser::literal(std::string_view what, std::int64_t lowest,
                                                 std::int64_t highest) {
   const auto expr = expression();
@@ -225,6 +235,7 @@ std::optional<std::int64_t> LineParser::literal(std::string_view what, std::int6
   return value->integer;
 }
 
+/// operand ::= STRING | "." NAME | "#" INTEGER | NAME "[" expression "]" | expression
 std::optional<Operand> LineParser::operand() {
   Operand out;
   const Span first = here();
@@ -327,6 +338,7 @@ Statement parse_line(std::uint32_t line, std::string_view text, Reporter& report
                      std::span<const std::string_view> macros) {
   LineParser parser(line, text, reporter);
   Statement out;
+  out.token_count = parser.token_count();
   out.labels = parser.labels();
   if (parser.at_end()) return out;
   if (parser.peek().kind == TokenKind::kDotName) {

@@ -37,6 +37,7 @@ class LineParser {
   /// "expected <what>, found <token>".
   bool expected(std::string_view what);
   [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] std::size_t token_count() const { return tokens_.size(); }
 
   bool require(std::string_view mark, std::string_view what);
   bool end_of_line();

@@ -11,6 +11,8 @@ namespace {
 
 /// Longer lines are no assembly; this bounds the tokens that exist at one time.
 constexpr std::size_t kLineBytes = std::size_t{1} << 16U;
+/// Bounds the work of one substitution.
+constexpr std::size_t kMacroParameters = 64;
 
 std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r");
@@ -65,11 +67,14 @@ std::vector<std::string_view> Preprocessor::macro_names() const {
   return out;
 }
 
+/// For what would only be followed by more of its kind: said once, and nothing is expanded any
+/// more.
 void Preprocessor::stop(Span span, std::string message) {
   if (!stopped_) reporter_.error(span, std::move(message));
   stopped_ = true;
 }
 
+/// Every line of every expansion comes through here, so the cap holds for all of them together.
 bool Preprocessor::add_line(const Line& line, std::vector<std::uint32_t>& out) {
   if (stopped_) return false;
   if (map_.line_count() >= Caps::kExpandedLines) {
@@ -81,6 +86,7 @@ bool Preprocessor::add_line(const Line& line, std::vector<std::uint32_t>& out) {
   return true;
 }
 
+/// A line of a macro or repeat; unchanged text is not copied.
 bool Preprocessor::add_expanded(const Line& line, std::string text,
                                 std::vector<std::uint32_t>& out) {
   expanded_bytes_ += text.size();
@@ -121,6 +127,7 @@ std::vector<std::uint32_t> Preprocessor::split(SourceFile file) {
   return out;
 }
 
+/// Finds the word that decides what a line is, behind its labels.
 Preprocessor::Head Preprocessor::head_of(std::uint32_t line) const {
   const std::vector<Token> tokens = lex(map_.line(line).text);
   Head head;
@@ -139,6 +146,7 @@ Preprocessor::Head Preprocessor::head_of(std::uint32_t line) const {
   return head;
 }
 
+/// Appends the expansion of `lines` to the output.
 void Preprocessor::expand(Lines lines, std::size_t depth) {
   for (std::size_t at = 0; at < lines.size() && !stopped_ && !reporter_.full();) {
     at = expand_line(lines, at, depth);
@@ -209,12 +217,14 @@ std::size_t Preprocessor::expand_line(Lines lines, std::size_t at, std::size_t d
   return at + 1;
 }
 
+/// The rest of a line behind its head, without the comment.
 std::string_view Preprocessor::after(std::uint32_t line, const Token& head) const {
   const std::string_view text = map_.line(line).text;
   const std::size_t start = head.column + head.length;
   return text.substr(start, std::max(comment_start(text), start) - start);
 }
 
+/// macro ::= NAME [NAME {"," NAME}]; the body is kept as lines, not read.
 void Preprocessor::define_macro(std::uint32_t line, Lines body) {
   LineParser parser(line, map_.line(line).text, reporter_);
   parser.labels();
@@ -233,6 +243,11 @@ void Preprocessor::define_macro(std::uint32_t line, Lines body) {
       return;
     }
     macro.parameters.push_back(parameter->text);
+    if (macro.parameters.size() > kMacroParameters) {
+      parser.fail_at(parameter->span,
+                     fmt::format("a macro has at most {} parameters", kMacroParameters));
+      return;
+    }
   }
   if (isa::find_mnemonic(name->text) != nullptr) {
     reporter_.error(name->span,
@@ -246,6 +261,7 @@ void Preprocessor::define_macro(std::uint32_t line, Lines body) {
   reporter_.note(error, known->second.definition, "the first definition is here");
 }
 
+/// Depth alone does not bound the work of macros that use each other twice; the line cap does.
 bool Preprocessor::deeper(Span span, std::size_t depth) {
   if (depth < Caps::kMacroDepth) return true;
   stop(span,
@@ -253,6 +269,7 @@ bool Preprocessor::deeper(Span span, std::size_t depth) {
   return false;
 }
 
+/// Arguments are text. The new lines know their use, so that diagnostics can point there.
 void Preprocessor::use_macro(std::uint32_t line, const Head& head, const Macro& macro,
                              std::size_t depth) {
   const std::string_view rest = after(line, head.token);
@@ -283,6 +300,7 @@ void Preprocessor::use_macro(std::uint32_t line, const Head& head, const Macro& 
   expand(lines, depth + 1);
 }
 
+/// repeat ::= INTEGER ["," NAME]
 void Preprocessor::repeat(std::uint32_t line, Lines body, std::size_t depth) {
   LineParser parser(line, map_.line(line).text, reporter_);
   parser.labels();
@@ -309,6 +327,7 @@ void Preprocessor::repeat(std::uint32_t line, Lines body, std::size_t depth) {
   }
 }
 
+/// The same file may be included often, but not by itself.
 void Preprocessor::include(std::uint32_t line, std::size_t depth) {
   LineParser parser(line, map_.line(line).text, reporter_);
   parser.labels();

@@ -30,6 +30,7 @@ struct Piece {
   bool literal = false;
 };
 
+/// A piece as operand of an operator that binds with `needed`.
 std::string inside(const Piece& piece, int needed) {
   return piece.strength >= needed ? piece.text : fmt::format("({})", piece.text);
 }
@@ -122,6 +123,7 @@ std::string Printer::symbol(isa::SymbolId id) const {
                                       : fmt::format("symbol{}", id);
 }
 
+/// Rebuilds infix text from postfix steps with the fewest parentheses that parse back to them.
 std::string Printer::expression(const isa::Expression& value) const {
   std::vector<Piece> stack;
   const auto pop = [&] {
@@ -196,11 +198,14 @@ std::string Printer::label(std::size_t target) const {
   return fmt::format("{}{}", label_prefix_, target);
 }
 
+/// The tensor whose home the register is; after a bind it may hold another, but the bits are the
+/// same.
 std::string Printer::tensor(std::uint8_t reg) const {
   const auto home = homes_.find(reg);
   return home != homes_.end() ? home->second : fmt::format("t{}", reg);
 }
 
+/// By name where the name is the constant's alone, else by its place in the table.
 std::string Printer::constant(std::size_t index) const {
   if (index < program_.consts.size()) {
     const std::string& text = program_.consts[index].name;
@@ -215,6 +220,7 @@ std::optional<std::string> Printer::attribute(std::size_t index, isa::AttrRecord
   return known ? name(program_.attrs[index].name) : fmt::format("#{}", index);
 }
 
+/// Branches out of the code have no label; they are printed as words.
 std::optional<std::size_t> Printer::target(std::size_t pc) const {
   const isa::Instruction& instruction = program_.code[pc];
   const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
@@ -226,6 +232,7 @@ std::optional<std::size_t> Printer::target(std::size_t pc) const {
   return in_code ? std::optional(static_cast<std::size_t>(to)) : std::nullopt;
 }
 
+/// nullopt when no text would give this value back.
 std::optional<std::string> Printer::operand(std::size_t pc, isa::Operand operand) const {
   const isa::Instruction& instruction = program_.code[pc];
   const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op);

@@ -13,6 +13,7 @@ namespace {
 using Op = isa::Expression::Op;
 using SymbolKind = isa::Symbol::Kind;
 
+/// The narrowest scope that knows a symbol of this kind.
 Scope scope_of(SymbolKind kind) {
   switch (kind) {
     case SymbolKind::kIntParam:
@@ -26,6 +27,7 @@ Scope scope_of(SymbolKind kind) {
   return Scope::kArguments;
 }
 
+/// Why a symbol cannot be used in a narrower scope; {} is its name.
 std::string_view why_not(SymbolKind kind) {
   switch (kind) {
     case SymbolKind::kIntParam:
@@ -41,6 +43,7 @@ std::string_view why_not(SymbolKind kind) {
 
 }  // namespace
 
+/// A constant may bring many steps, so the cap is checked here again.
 bool Resolver::push(const isa::Expression::Step& step, Span span, Resolved& out) {
   if (out.value.steps.size() >= isa::Expression::kMaxSteps) {
     assembly_.reporter.error(
@@ -55,6 +58,7 @@ bool Resolver::push(const isa::Expression::Step& step, Span span, Resolved& out)
   return true;
 }
 
+/// Says what a name that is no value is instead. A name is reported once; always false.
 bool Resolver::unknown(const Expr::Step& step) {
   const std::string_view name = step.name.text;
   if (assembly_.names.broken(name)) return false;
@@ -86,6 +90,7 @@ bool Resolver::unknown(const Expr::Step& step) {
   return false;
 }
 
+/// Parameters, dimensions and arguments, each where it is known.
 bool Resolver::symbol(const Expr::Step& step, isa::SymbolId id, Scope scope, Resolved& out) {
   const isa::Symbol& symbol = assembly_.program.symbols[id];
   const bool foreign = symbol.kind == SymbolKind::kArgument && arguments_ != nullptr &&
@@ -141,6 +146,7 @@ bool Resolver::argument(const Expr::Step& step, const ScalarName& argument, Reso
   return push({Op::kSymbol, 0, 0, id}, step.span, out);
 }
 
+/// Values first; then, in requirements, the arguments of the entry.
 bool Resolver::name(const Expr::Step& step, Scope scope, Resolved& out) {
   const Known* known = assembly_.names.find(Space::kValue, step.name.text);
   if (known == nullptr || as_register(step.name)) {
@@ -214,6 +220,7 @@ std::optional<std::string_view> apply(Op op, std::vector<isa::Polynomial>& stack
 
 }  // namespace
 
+/// Runs the postfix form over polynomials; the step that has no polynomial is where the caret goes.
 std::optional<isa::Polynomial> Resolver::polynomial(const Resolved& resolved) {
   std::vector<isa::Polynomial> stack;
   for (std::size_t i = 0; i < resolved.value.steps.size(); ++i) {

@@ -9,7 +9,9 @@ namespace pxos::assembler {
 namespace {
 
 /// Longer words are not worth the quadratic work, and nobody mistypes one.
-constexpr std::size_t kLongestWord = 64;
+constexpr std::size_t kLongestWord = 40;
+/// A program may declare hundreds of thousands of names; the first ones must do.
+constexpr std::size_t kMostCandidates = 4096;
 
 }  // namespace
 
@@ -38,7 +40,7 @@ std::optional<std::string_view> nearest(std::string_view word,
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   if (word.size() < 2) return std::nullopt;
   std::optional<std::string_view> best;
-  for (const std::string_view candidate : known) {
+  for (const std::string_view candidate : known.first(std::min(known.size(), kMostCandidates))) {
     const std::size_t gap = candidate.size() > word.size() ? candidate.size() - word.size()
                                                            : word.size() - candidate.size();
     if (gap >= best_distance || candidate == word) continue;

@@ -191,7 +191,8 @@ struct Directive {
 /// One line: labels, then at most one instruction or directive.
 struct Statement {
   std::vector<Label> labels;
-  bool failed = false;  ///< reported; `body` is empty
+  std::size_t token_count = 0;  ///< of the line; bounds what is kept of it
+  bool failed = false;          ///< reported; `body` is empty
   std::vector<Name>
       broken_names;  ///< names on a directive that failed: uses of them say nothing more
   std::variant<std::monostate, InstructionText, Directive> body;

@@ -29,12 +29,16 @@ const isa::TensorDecl* Emitter::find_tensor(const Name& name, std::uint16_t& ind
   return &program_.tensors[index];
 }
 
+/// A raw register counts as a use of the tensor that lives there.
 void Emitter::mark_used(std::uint8_t reg) {
+  if (marked_.test(reg)) return;
+  marked_.set(reg);
   for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
     if (program_.tensors[i].home == reg) assembly_.tensor_used[i] = true;
   }
 }
 
+/// A name, a register or an array element. Element type and shape are the verifier's business.
 bool Emitter::tensor(Draft& draft, const Operand& given, isa::Operand wanted) {
   if (given.kind == Operand::Kind::kIndexed) {
     if (wanted.kind == OperandKind::kViewSet) return wrong_kind(draft, given, wanted.kind);
@@ -45,6 +49,7 @@ bool Emitter::tensor(Draft& draft, const Operand& given, isa::Operand wanted) {
   return tensor_name(draft, given, wanted);
 }
 
+/// The home register of the declared tensor.
 bool Emitter::tensor_name(Draft& draft, const Operand& given, isa::Operand wanted) {
   const Name& name = *given.expr.as_name();
   if (const auto reg = as_register(name)) {
@@ -76,6 +81,7 @@ bool Emitter::tensor_name(Draft& draft, const Operand& given, isa::Operand wante
   return set_field(draft, wanted.field, *decl->home, given.span);
 }
 
+/// The register that holds this element at this point, if one does.
 Emitter::Bound* Emitter::find_bound(const std::string& key) {
   const auto found = std::find_if(bound_.begin(), bound_.end(), [&](const Bound& bound) {
     return bound.valid && bound.key == key;
@@ -134,6 +140,7 @@ std::optional<std::string> Emitter::element_key(const Operand& given, std::uint1
   return fmt::format("{}:{}", decl, as_text(bytes.view()));
 }
 
+/// Bound before use, once per straight line while its index register is unchanged.
 bool Emitter::array_element(Draft& draft, const Operand& given, Field field) {
   std::uint16_t decl = 0;
   if (find_array(given, decl) == nullptr) return false;
