@@ -4,6 +4,7 @@
 
 #include "assembler/assembler.hpp"
 #include "cartridges/pack.hpp"
+#include "cartridges/pixellm/model_v0.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
@@ -122,6 +123,26 @@ Result<void> write_manifest(const fs::path& corpus) {
   return write_seed(corpus / "manifest", "full.json", pxos::as_bytes(json));
 }
 
+/// The meta.json of a fresh network.
+Result<void> write_pixellm(const fs::path& corpus) {
+  namespace pixellm = pxos::cartridges::pixellm;
+  PX_TRY(const auto encoded, pixellm::encode(pixellm::init_weights(1)));
+  const std::string json = pixellm::meta_json(encoded.meta);
+  PX_CHECK(pixellm::parse_meta(pxos::as_bytes(json)));
+  return write_seed(corpus / "pixellm_meta", "meta.json", pxos::as_bytes(json));
+}
+
+/// A seed that does not assemble tests little: say so.
+Result<void> check_assembly(const fs::path& folder) {
+  for (const auto& file : fs::directory_iterator(folder)) {
+    PX_TRY(const ByteVector text, pxos::read_file(file.path()));
+    pxos::assembler::AssembleOptions options;
+    options.source = {.path = file.path().filename(), .text = std::string(pxos::as_text(text))};
+    PX_CHECK(pxos::assembler::assemble_or_error(options));
+  }
+  return {};
+}
+
 Result<void> write_cartridge(const fs::path& corpus, ByteVector sheet, ByteVector program) {
   using pxos::cartridges::EntryKind;
   const pxos::cartridges::Manifest manifest = full_manifest();
@@ -148,6 +169,8 @@ Result<void> write_all(const fs::path& corpus) {
   PX_TRY(const ByteVector bpe, small_vocabulary(Model::kBpe));
   PX_CHECK(write_seed(corpus / "tokenizer", "bpe", bpe));
   PX_CHECK(write_manifest(corpus));
+  PX_CHECK(write_pixellm(corpus));
+  PX_CHECK(check_assembly(corpus / "run"));
   return write_cartridge(corpus, sheets.files.front().bytes, program);
 }
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the fuzz seeds of formats that need none of our code: png, gguf, npz, manifest, meta.json, templates.
+"""Writes the fuzz seeds of formats that need none of our code: png, gguf, npz, deep JSON, token rows, templates.
 
 usage: make_text_seeds.py CORPUS_FOLDER      (tests/fuzz/corpus; the results are committed)
 Every seed is valid and as small as it can be while it reaches the interesting code.
 """
 import io
-import json
 import pathlib
 import struct
 import sys
@@ -92,12 +91,7 @@ def manifest_seeds():
     yield "deep.json", b"[" * 600 + b"]" * 600
 
 
-def meta_seeds():
-    tensors = [{"name": "b", "shape": [3], "dtype": "float32", "w_min": -1.5, "w_max": 2.5, "offset": 0, "length": 3}]
-    meta = {"model_name": "pixellm_v0", "version": "0.0.1", "architecture": {"vocab_size": 1024, "d_model": 128},
-            "image_path": "m.pxi", "image_width": 1, "image_height": 1, "total_bytes": 3, "total_params": 3,
-            "quantization": "linear_uint8", "tensors": tensors}
-    yield "meta.json", json.dumps(meta).encode()
+def protocol_seeds():
     yield "row", bytes([2, 0, 1, 72, 0, 0, 105, 0, 0])
 
 
@@ -113,7 +107,7 @@ def template_seeds():
 
 
 SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "manifest": manifest_seeds,
-         "pixellm_meta": meta_seeds, "chat_template": template_seeds}
+         "pixellm_meta": protocol_seeds, "chat_template": template_seeds}
 
 
 def main(arguments):
