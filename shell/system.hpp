@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +38,19 @@ struct GuestOutput {
   std::function<void(const pixelfs::Image&)> present;
 };
 
+/// What start() found out.
+struct SystemFacts {
+  std::string processor;  ///< as the operating system names it
+  std::string kernels;    ///< scalar | avx2 | avx512
+  std::size_t threads = 0;
+};
+
 class System {
  public:
   virtual ~System() = default;
+
+  /// Brings the hypervisor up. Before it, mounts() is empty and everything else an error.
+  virtual Result<SystemFacts> start() = 0;
 
   virtual Result<hypervisor::MountInfo> mount(const std::filesystem::path& file,
                                               const hypervisor::MountOptions& options) = 0;
@@ -64,6 +75,8 @@ class System {
                                                   std::uint32_t width,
                                                   std::uint32_t height) const = 0;
   [[nodiscard]] virtual infinite_map::Rect map_bounds() const = 0;
+  /// Title of a cartridge file, without mounting it.
+  [[nodiscard]] virtual Result<std::string> title(const std::filesystem::path& file) const = 0;
   /// The label picture of a cartridge; 0 x 0 when it has none that can be read.
   [[nodiscard]] virtual pixelfs::Image label(const std::string& name) const = 0;
   [[nodiscard]] virtual std::vector<hypervisor::LogEntry> log() const = 0;
