@@ -30,6 +30,7 @@ void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string
         {Item::Kind::kLabel, line, static_cast<std::uint32_t>(assembly.labels.size())});
     assembly.labels.push_back(label);
   }
+  assembly.entry_broken = assembly.entry_broken || statement.broken_entry;
   for (const Name& name : statement.broken_names) assembly.names.add_broken(name);
   if (const auto* text = std::get_if<InstructionText>(&statement.body)) {
     for (const Operand& operand : text->operands) note_registers(assembly, operand.expr);

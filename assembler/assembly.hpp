@@ -67,6 +67,9 @@ struct Assembly {
   isa::Program program;
   Names names;
 
+  /// An `.entry` line has a mistake: names that code uses may be its arguments.
+  bool entry_broken = false;
+
   std::vector<Item> items;
   std::vector<Label> labels;
   std::vector<Directive> directives;

@@ -22,6 +22,12 @@ std::string_view article(std::string_view noun) {
   return noun.starts_with("f") || noun.starts_with("i") || noun.starts_with("at") ? "an" : "a";
 }
 
+/// r256, t999: a letter and digits, but no register there is.
+bool looks_like_register(std::string_view text) {
+  const bool letter = text.size() > 1 && (text[0] == 'r' || text[0] == 't');
+  return letter && text.find_first_not_of("0123456789", 1) == std::string_view::npos;
+}
+
 bool fits_imm(std::int64_t value) {
   return value >= kImmLowest && value <= kImmHighest;
 }
@@ -217,7 +223,7 @@ std::string Emitter::describe(const Operand& given) const {
 
 /// Reported once per name; always false.
 bool Emitter::not_declared(const Name& name, Space space) {
-  if (assembly_.names.broken(name.text)) return false;
+  if (assembly_.names.broken(name.text) || assembly_.entry_broken) return false;
   assembly_.names.add_broken(name);  // said once
   auto known = assembly_.names.all(space);
   if (space == Space::kValue) {
@@ -294,10 +300,11 @@ bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
   for (const Space space : {Space::kValue, Space::kTensor, Space::kAttr})
     known = known || assembly_.names.find(space, name->text) != nullptr;
   if (known) return wrong_kind(draft, given, OperandKind::kScalarWrite);
-  if (assembly_.names.broken(name->text)) return false;
+  if (assembly_.names.broken(name->text) || assembly_.entry_broken) return false;
   assembly_.names.add_broken(*name);
   const auto names = scalar_names();
-  const std::string near = did_you_mean(name->text, names);
+  std::string near = did_you_mean(name->text, names);
+  if (looks_like_register(name->text)) near = "registers are r0 to r255 and t0 to t255";
   reporter_.error(
       given.span, fmt::format("'{}' is no scalar register", name->text),
       near.empty() ? fmt::format("name one with '.reg {}', or use r0 to r255", name->text) : near);

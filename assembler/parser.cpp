@@ -347,6 +347,7 @@ Statement parse_line(std::uint32_t line, std::string_view text, Reporter& report
     out.failed = !directive || !parser.end_of_line();
     if (out.failed) {
       out.broken_names = parser.all_names();
+      out.broken_entry = token.text == "entry";
     } else {
       out.body = *std::move(directive);
     }

@@ -193,6 +193,7 @@ struct Statement {
   std::vector<Label> labels;
   std::size_t token_count = 0;  ///< of the line; bounds what is kept of it
   bool failed = false;          ///< reported; `body` is empty
+  bool broken_entry = false;    ///< failed, and it was an `.entry`
   std::vector<Name>
       broken_names;  ///< names on a directive that failed: uses of them say nothing more
   std::variant<std::monostate, InstructionText, Directive> body;
