@@ -243,8 +243,11 @@ ConsoleState ConsoleApp::console_state() {
 }
 
 void ConsoleApp::draw() {
-  const ConsoleFrame frame = draw_console(transcript_, console_state(), screen_.size());
-  scroll_rows_ = frame.scroll_rows;
+  ConsoleFrame frame = draw_console(transcript_, console_state(), screen_.size());
+  if (frame.scroll_rows != scroll_rows_) {  // the status bar tells how far it really went
+    scroll_rows_ = frame.scroll_rows;
+    frame = draw_console(transcript_, console_state(), screen_.size());
+  }
   view_rows_ = frame.view_rows;
   screen_.present(frame.image);
 }
