@@ -71,7 +71,7 @@ Result<void> command_help(CommandContext& context, const std::vector<std::string
   }
   out.text("Type to talk to the mounted model. Or one of:\n", Style::kText);
   for (const CommandInfo& command : commands()) help_row(out, command);
-  out.text("Tab completes, Up recalls, Ctrl-R searches, Esc stops an answer. ", Style::kDim);
+  out.text("Tab completes, Up recalls, Ctrl-R searches, Esc stops an answer.\n", Style::kDim);
   out.text("Commands are lower case: begin a sentence with a capital.\n", Style::kDim);
   return {};
 }

@@ -90,7 +90,10 @@ struct Laid {
 /// Lays out from the end until view and scroll are filled.
 Laid lay_out(const Transcript& transcript, const ConsoleState& state, const Geometry& geometry) {
   Laid laid;
-  if (state.input.visible) push_input(laid.elements, state.input, geometry);
+  if (state.input.visible) {
+    laid.elements.emplace_back();  // air between what was said and the prompt
+    push_input(laid.elements, state.input, geometry);
+  }
   laid.rows = laid.elements.size();
   const std::size_t wanted = geometry.rows + std::min<std::size_t>(state.scroll_rows, 1U << 20U);
   transcript.visit_backwards([&](const Line& line) {

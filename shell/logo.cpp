@@ -4,6 +4,8 @@
 #include "shell/style.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace pxos::shell {
 namespace {
@@ -11,8 +13,14 @@ namespace {
 namespace font = pixelfs::font;
 
 constexpr std::string_view kName = "pxOS";
-constexpr std::uint32_t kPitch = 6;  // of a font pixel: 5 lit and 1 dark, like a panel of lamps
-constexpr std::uint32_t kLit = 5;
+constexpr std::uint32_t kPitch = 8;  // of a font pixel: 7 lit and 1 dark, like a panel of lamps
+constexpr std::uint32_t kLit = 7;
+constexpr std::uint32_t kWidth = 896;  // the widest picture the console shows as it is
+constexpr std::uint32_t kTextX = 288;
+constexpr std::array<std::string_view, 3> kText{
+    "a cartridge operating system", "for neural networks", "where every model is a picture"};
+constexpr std::uint32_t kTextY = 24;
+constexpr std::uint32_t kTextPitch = 20;
 constexpr std::uint32_t kFirstRow = 2;  // rows 2 to 14 of the font hold all of the four letters
 constexpr std::uint32_t kRows = 13;
 
@@ -43,7 +51,7 @@ void light(pixelfs::Image& image, std::uint32_t column, std::uint32_t row, const
 
 pixelfs::Image draw_logo() {
   const auto columns = static_cast<std::uint32_t>(kName.size()) * font::kGlyphWidth;
-  pixelfs::Image image{columns * kPitch, kRows * kPitch, 4, {}};
+  pixelfs::Image image{kWidth, kRows * kPitch, 4, {}};
   image.pixels.resize(std::size_t{image.width} * image.height * 4);
   for (std::uint32_t letter = 0; letter < kName.size(); ++letter) {
     const auto rows = font::glyph(static_cast<unsigned char>(kName[letter]));
@@ -54,6 +62,13 @@ pixelfs::Image draw_logo() {
         light(image, column, row, shade(column, row, columns));
       }
     }
+  }
+  for (std::size_t i = 0; i < kText.size(); ++i) {
+    const bool last = i + 1 == kText.size();
+    const auto y =
+        kTextY + static_cast<std::uint32_t>(i) * kTextPitch + (last ? kTextPitch / 2 : 0);
+    font::draw_text(image, kTextX, y, kText[i],
+                    {Theme{}.colour(last ? Style::kDim : Style::kText), 1});
   }
   return image;
 }

@@ -5,7 +5,7 @@
 
 namespace pxos::shell {
 
-/// "pxOS" in square pixels, RGBA over nothing.
+/// "pxOS" in square pixels and what it is, RGBA over nothing.
 [[nodiscard]] pixelfs::Image draw_logo();
 
 }  // namespace pxos::shell

@@ -79,7 +79,7 @@ TEST_CASE("Scrolling stops at the first line", "[shell]") {
   ConsoleState state;
   state.scroll_rows = 1'000'000;
   const ConsoleFrame frame = draw_console(transcript, state, kDesignSize);
-  CHECK(frame.scroll_rows == 100 + 1 - frame.view_rows);
+  CHECK(frame.scroll_rows == 100 + 2 - frame.view_rows);
 }
 
 TEST_CASE("Pictures of any shape and windows of any size draw", "[shell]") {
