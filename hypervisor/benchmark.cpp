@@ -2,18 +2,20 @@
 
 #include "pxvm/tensor/probe.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+
+#include <unistd.h>
 
 namespace pxos::hypervisor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -34,7 +36,8 @@ TokenCost token_cost(const pixelfs::WeightSet& weights) {
     if (weight.meta.layout == pixelfs::SheetLayout::kLinear) continue;
     if (weight.meta.name == "token_embd.weight" && has_own_head) continue;
     cost.bytes += weight.extent.canonical_bytes;
-    cost.multiply_adds += static_cast<double>(weight.packed.rows) * static_cast<double>(weight.packed.cols);
+    cost.multiply_adds +=
+        static_cast<double>(weight.packed.rows) * static_cast<double>(weight.packed.cols);
   }
   return cost;
 }
@@ -48,7 +51,8 @@ std::uint64_t resident_bytes() {
 /// A prompt that is text-like enough for timing: every id valid, none repeated in a row.
 std::vector<std::int32_t> synthetic_tokens(std::int64_t count, std::int64_t vocabulary) {
   std::vector<std::int32_t> tokens;
-  for (std::int64_t i = 0; i < count; ++i) tokens.push_back(static_cast<std::int32_t>((i * 7919 + 13) % vocabulary));
+  for (std::int64_t i = 0; i < count; ++i)
+    tokens.push_back(static_cast<std::int32_t>((i * 7919 + 13) % vocabulary));
   return tokens;
 }
 
@@ -71,13 +75,17 @@ Result<double> time_decode(Mount& mount, std::span<const std::int32_t> tokens) {
 
 Result<BenchmarkReport> benchmark(Mount& mount, const BenchmarkOptions& options) {
   const std::int64_t longest = std::max(options.prefill_tokens, options.decode_tokens + 1);
-  if (!mount.has_model()) return fail(Errc::kUnsupported, "cartridge '{}' has no language model", mount.name());
-  if (options.prefill_tokens < 1 || options.decode_tokens < 1 || options.repeats < 1 || longest > mount.context_length()) {
-    return fail(Errc::kUsage, "bench needs 1 <= tokens <= {} and at least one run", mount.context_length());
+  if (!mount.has_model())
+    return fail(Errc::kUnsupported, "cartridge '{}' has no language model", mount.name());
+  if (options.prefill_tokens < 1 || options.decode_tokens < 1 || options.repeats < 1 ||
+      longest > mount.context_length()) {
+    return fail(Errc::kUsage, "bench needs 1 <= tokens <= {} and at least one run",
+                mount.context_length());
   }
   ThreadPool& pool = mount.pool();
   std::vector<Bytes> sheets;
-  for (const cartridges::ManifestEntry* entry : mount.cartridge().of_kind(cartridges::EntryKind::kSheet)) {
+  for (const cartridges::ManifestEntry* entry :
+       mount.cartridge().of_kind(cartridges::EntryKind::kSheet)) {
     sheets.push_back(mount.cartridge().bytes(*entry));
   }
   const auto prompt = synthetic_tokens(options.prefill_tokens, mount.vocabulary_size());
@@ -106,7 +114,8 @@ Result<BenchmarkReport> benchmark(Mount& mount, const BenchmarkOptions& options)
   report.prefill_share = report.prefill_ops_per_second / report.int8_ops_per_second;
   report.decode_tokens = options.decode_tokens;
   report.decode_tokens_per_second = median(decode);
-  report.decode_bytes_per_second = static_cast<double>(cost.bytes) * report.decode_tokens_per_second;
+  report.decode_bytes_per_second =
+      static_cast<double>(cost.bytes) * report.decode_tokens_per_second;
   report.decode_share = report.decode_bytes_per_second / report.read_bytes_per_second;
   report.active_bytes = cost.bytes;
   report.resident_bytes = resident_bytes();

@@ -69,7 +69,12 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
   PX_TRY(isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
 
   const cartridges::Manifest& manifest = cartridge_.manifest();
-  vm::LinkInputs inputs{manifest.integers, manifest.reals, {}, limits.memory_bytes};
+  vm::LinkInputs inputs;
+  inputs.integers = manifest.integers;
+  inputs.reals = manifest.reals;
+  inputs.memory_cap_bytes = limits.memory_bytes;
+  const auto kv_bits = manifest.integers.find("kv_bits");
+  inputs.wide_caches = kv_bits != manifest.integers.end() && kv_bits->second == 32;
   inputs.find_weight = [this](const std::string& tensor_name) { return find_weight(tensor_name); };
   constexpr std::int64_t kDefaultContext = 4096;
   const auto trained = inputs.integers.find("ctx");
@@ -100,8 +105,7 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
 Result<void> Mount::load_text() {
   const auto entries = cartridge_.of_kind(EntryKind::kTokenizer);
   if (!entries.empty()) {
-    PX_TRY(text::Vocabulary vocabulary,
-           text::parse_vocabulary(cartridge_.bytes(*entries.front())));
+    PX_TRY(text::Vocabulary vocabulary, text::parse_vocabulary(cartridge_.bytes(*entries.front())));
     PX_TRY(tokenizer_, text::Tokenizer::create(std::move(vocabulary)));
   }
   if (!cartridge_.manifest().chat_template.empty()) {

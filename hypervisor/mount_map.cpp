@@ -59,6 +59,13 @@ std::optional<RegionSpec> live_region(const std::string& model, const TensorDecl
   }
   if (view.element == TensorDecl::Element::kF16) {
     spec.kind = RegionKind::kKv;
+    if (view.is_wide) {
+      spec.source = infinite_map::f32_source(
+          {reinterpret_cast<const float*>(view.data), view.dims[0], view.dims[1], view.dims[1]},
+          4.0F);
+      spec.source.palette = infinite_map::Palette::kAge;
+      return spec;
+    }
     spec.source = infinite_map::f16_source({reinterpret_cast<const std::uint16_t*>(view.data),
                                             view.dims[0], view.dims[1], view.dims[1]},
                                            4.0F);

@@ -40,12 +40,15 @@ Result<void> describe(const GgufFile& file, const std::filesystem::path& path,
   return {};
 }
 
-void describe_shape(const LlamaShape& shape, Manifest& out) {
+void describe_shape(const LlamaShape& shape, bool exact_caches, Manifest& out) {
   out.integers = {
       {"n_layer", shape.n_layer}, {"dim", shape.dim},           {"n_head", shape.n_head},
       {"n_kv", shape.n_kv},       {"head_dim", shape.head_dim}, {"ffn_dim", shape.ffn_dim},
       {"vocab", shape.vocab},     {"ctx", shape.ctx},           {"rope_dims", shape.rope_dims},
       {"rope_pairing", 0}};  // converters permute llama's rows so that pairs are adjacent
+  if (exact_caches)
+    out.integers["kv_bits"] =
+        32;  // f32 weights are for comparisons: no rounding of keys and values
   out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
 }
 
@@ -57,6 +60,7 @@ struct Model {
   std::vector<pixelfs::TensorInput> tensors;
 };
 
+/// Everything is checked before the output is created, so a refused file costs no disk.
 Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path,
                          const ImportOptions& options) {
   PX_TRY(const std::string_view architecture, file.text("general.architecture"));
@@ -69,7 +73,7 @@ Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path
   Model model;
   PX_CHECK(describe(file, path, options, model.manifest));
   PX_TRY(const LlamaShape shape, read_llama_shape(file));
-  describe_shape(shape, model.manifest);
+  describe_shape(shape, options.as_dtype == tensor::DType::kF32, model.manifest);
   PX_TRY(const auto tensors, llama_tensors(file, shape));
   for (const GgufTensor* tensor : tensors) {
     model.manifest.parameter_count += tensor->elements();
@@ -88,6 +92,7 @@ Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path
   return model;
 }
 
+/// Small entries first: a reader of the file's beginning sees program and tokenizer.
 Result<void> write_cartridge(Model model, const MappedFile& source, const ImportOptions& options,
                              ImportReport& report) {
   PX_TRY(CartridgeWriter writer, CartridgeWriter::create(options.output));

@@ -26,12 +26,13 @@ float* floats(std::uint8_t* memory) {
 
 class AttentionJob {
  public:
-  AttentionJob(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, ConstMatF16 k,
-               ConstMatF16 v, std::int64_t pos, MatF32 out)
+  AttentionJob(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, const KvCache& k,
+               const KvCache& v, std::int64_t pos, MatF32 out)
       : ctx_(ctx), params_(params), q_(q), k_(k), v_(v), pos_(pos), out_(out) {
     PX_ASSERT(params.kv_heads > 0 && params.heads % params.kv_heads == 0 && params.head_dim > 0);
     PX_ASSERT(q.cols == params.heads * params.head_dim && out.cols == q.cols && out.rows == q.rows);
-    PX_ASSERT(k.cols == params.kv_heads * params.head_dim && v.cols == k.cols);
+    PX_ASSERT(k.cols == params.kv_heads * params.head_dim && v.cols == k.cols &&
+              k.is_f32 == v.is_f32);
     PX_ASSERT(pos >= 0 && pos + q.rows <= k.rows && pos + q.rows <= v.rows && params.window >= 0);
     shape_ = {static_cast<std::uint32_t>(params.head_dim), params.scale, params.softcap};
     group_ = params.heads / params.kv_heads;
@@ -78,9 +79,23 @@ class AttentionJob {
   void widen(std::int64_t kv_head, std::int64_t tile, AttentionTile to) const {
     const std::int64_t start = tile * kTile;
     const std::int64_t rows = std::min(kTile, pos_ + q_.rows - start);
-    ctx_.kernels.attention_widen(k_.row(start) + kv_head * params_.head_dim, k_.stride,
-                                 v_.row(start) + kv_head * params_.head_dim, v_.stride,
+    if (k_.is_f32) return copy_exact(start, rows, kv_head * params_.head_dim, to);
+    ctx_.kernels.attention_widen(k_.f16_row(start) + kv_head * params_.head_dim, k_.stride,
+                                 v_.f16_row(start) + kv_head * params_.head_dim, v_.stride,
                                  static_cast<std::uint32_t>(rows), shape_.head_dim, to);
+  }
+
+  /// What attention_widen does, for caches that are f32 already: no arithmetic, so no kernel.
+  void copy_exact(std::int64_t start, std::int64_t rows, std::int64_t column,
+                  AttentionTile to) const {
+    std::fill_n(to.k, static_cast<std::size_t>(params_.head_dim) * kAttentionTile, 0.0F);
+    for (std::int64_t j = 0; j < rows; ++j) {
+      const float* k = k_.f32_row(start + j) + column;
+      const float* v = v_.f32_row(start + j) + column;
+      for (std::int64_t d = 0; d < params_.head_dim; ++d) to.k[d * kTile + j] = k[d];
+      float* end = std::copy_n(v, params_.head_dim, to.v + static_cast<std::size_t>(j) * width_);
+      std::fill(end, to.v + static_cast<std::size_t>(j + 1) * width_, 0.0F);
+    }
   }
 
   [[nodiscard]] AttentionTile tile_memory(std::uint8_t* memory) const {
@@ -238,8 +253,8 @@ class AttentionJob {
   OpContext& ctx_;
   const AttentionParams& params_;
   ConstMatF32 q_;
-  ConstMatF16 k_;
-  ConstMatF16 v_;
+  KvCache k_;
+  KvCache v_;
   std::int64_t pos_;
   MatF32 out_;
   AttentionShape shape_{};
@@ -252,8 +267,8 @@ class AttentionJob {
 
 }  // namespace
 
-bool attention(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, ConstMatF16 k,
-               ConstMatF16 v, std::int64_t pos, MatF32 out) {
+bool attention(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, const KvCache& k,
+               const KvCache& v, std::int64_t pos, MatF32 out) {
   if (q.rows == 0) return !ctx.stop.load(std::memory_order_relaxed);
   return AttentionJob(ctx, params, q, k, v, pos, out).run();
 }

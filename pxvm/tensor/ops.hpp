@@ -1,8 +1,13 @@
 #pragma once
-// Tensor operations: equations over views, bit-exact by contract (docs/spec/determinism.md): the bits depend on
-// dtypes and values only, never on threads, kernel set, batch split or memory layout.
-// Every function runs its chunks on ctx.pool and polls ctx.stop once per chunk; when it is set the
-// destination is undefined and the function returns false. Destinations alias no source unless said.
+// Tensor operations: equations over views, bit-exact by contract (docs/spec/determinism.md): the
+// bits depend on dtypes and values only, never on threads, kernel set, batch split or memory
+// layout. Every function runs its chunks on ctx.pool and polls ctx.stop once per chunk; when it is
+// set the destination is undefined and the function returns false. Destinations alias no source
+// unless said.
+
+#include "pxvm/base/thread_pool.hpp"
+#include "pxvm/tensor/kernels/kernel_table.hpp"
+#include "pxvm/tensor/view.hpp"
 
 #include <array>
 #include <atomic>
@@ -10,17 +15,14 @@
 #include <memory>
 #include <span>
 
-#include "pxvm/base/thread_pool.hpp"
-#include "pxvm/tensor/kernels/kernel_table.hpp"
-#include "pxvm/tensor/view.hpp"
-
 namespace pxos::tensor {
 
-/// Reusable working memory of one running guest (activation panels, attention partials). Grows on demand;
-/// addresses are valid until the next operation.
+/// Reusable working memory of one running guest (activation panels, attention partials). Grows on
+/// demand; addresses are valid until the next operation.
 class Scratch {
  public:
-  /// 64-byte aligned memory of at least `bytes`; invalidates what `take(slot)` gave before for this slot.
+  /// 64-byte aligned memory of at least `bytes`; invalidates what `take(slot)` gave before for this
+  /// slot.
   std::uint8_t* take(std::size_t slot, std::size_t bytes);
   [[nodiscard]] std::size_t bytes() const;
 
@@ -46,16 +48,18 @@ struct MatmulTarget {
   MatF32 y;               // [T, n]
 };
 
-/// All targets in one parallel section; x[T, k] is quantised once when any target has a block dtype.
-/// Numerics, block dtypes (Q8_0, Q4_0, Q4_1): x per 32 values, s = amax / 127 in f32, q = round-half-even
-///   (x / s) (s = 0 -> q = 0; a block with a non-finite value gets s = NaN); integer dot of a block exact;
-///   one f32 FMA per scale: y = fma(float(dot), d * s, y), blocks ascending in k; Q4_1 then adds
-///   y = fma(m * s, float(sum q), y).
+/// All targets in one parallel section; x[T, k] is quantised once when any target has a block
+/// dtype. Numerics, block dtypes (Q8_0, Q4_0, Q4_1): x per 32 values, s = amax / 127 in f32, q =
+/// round-half-even
+///   (x / s) (s = 0 -> q = 0; a block with a non-finite value gets s = NaN); integer dot of a block
+///   exact; one f32 FMA per scale: y = fma(float(dot), d * s, y), blocks ascending in k; Q4_1 then
+///   adds y = fma(m * s, float(sum q), y).
 /// Numerics, F32/F16/BF16/U8Affine: y = fma(w, x, y), k ascending from y = 0.
 bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets);
 
 /// out[t, :] = dequantised row ids[t] of `table`. Requires: 0 <= ids[t] < table.rows.
-bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std::int32_t> ids, MatF32 out);
+bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std::int32_t> ids,
+                 MatF32 out);
 
 /// out[t, i] = x[t, i] * (1 / sqrt(mean_i(x[t, i]^2) + eps)) * w[i]; out may be x.
 /// Numerics: sum in 16 lanes (i mod 16), s = fma(x, x, s), folded 8-4-2-1; then (x * inv) * w.
@@ -81,44 +85,50 @@ void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float>
 
 /// Rotates x[t, h * head_dim + ...] in place by position pos + t:
 /// (a, b) -> (a cos - b sin, a sin + b cos), each as mul, then fma.
-bool rope(OpContext& ctx, const RopeParams& params, std::span<const float> table, std::int64_t pos, MatF32 x);
+bool rope(OpContext& ctx, const RopeParams& params, std::span<const float> table, std::int64_t pos,
+          MatF32 x);
 
-/// cache[pos + t, :] = f16(x[t, :]), round half to even. Requires: pos + T <= cache.rows.
-bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, MatF16 cache);
+/// cache[pos + t, :] = x[t, :], rounded half to even when the cache is f16. Requires: pos + T <=
+/// cache.rows.
+bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, const KvCache& cache);
 
 struct AttentionParams {
   std::int64_t heads = 0;
   std::int64_t kv_heads = 0;  ///< divides heads; query head h reads kv head h / (heads / kv_heads)
   std::int64_t head_dim = 0;
-  float scale = 0;            ///< usually 1 / sqrt(head_dim)
-  std::int64_t window = 0;    ///< 0 = full causal, else only the last `window` positions
-  float softcap = 0;          ///< 0 = none, else s = cap * tanh(s / cap)
+  float scale = 0;          ///< usually 1 / sqrt(head_dim)
+  std::int64_t window = 0;  ///< 0 = full causal, else only the last `window` positions
+  float softcap = 0;        ///< 0 = none, else s = cap * tanh(s / cap)
 };
 
-/// Causal grouped-query attention of T queries at positions pos .. pos + T - 1 over cache rows 0 .. pos + t.
-/// out[t, h] = sum_j softmax_j(scale * q[t, h] . k[j, g]) v[j, g].
-/// Numerics: tiles of 64 absolute positions. In a tile: s_j = scale * dot, dot an FMA chain over d ascending;
-///   m = max s_j; p_j = exp(s_j - m); l = sum p_j and o = sum p_j v_j (FMA), j ascending from zero. Tiles merge
-///   ascending: M' = max(M, m), a = exp(M - M'), b = exp(m - M'); L = fma(l, b, L * a); O = fma(o, b, O * a);
-///   finally out = O / L.
-bool attention(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, ConstMatF16 k, ConstMatF16 v,
-               std::int64_t pos, MatF32 out);
+/// Causal grouped-query attention of T queries at positions pos .. pos + T - 1 over cache rows 0 ..
+/// pos + t. out[t, h] = sum_j softmax_j(scale * q[t, h] . k[j, g]) v[j, g]. Numerics: tiles of 64
+/// absolute positions. In a tile: s_j = scale * dot, dot an FMA chain over d ascending;
+///   m = max s_j; p_j = exp(s_j - m); l = sum p_j and o = sum p_j v_j (FMA), j ascending from zero.
+///   Tiles merge ascending: M' = max(M, m), a = exp(M - M'), b = exp(m - M'); L = fma(l, b, L * a);
+///   O = fma(o, b, O * a); finally out = O / L.
+bool attention(OpContext& ctx, const AttentionParams& params, ConstMatF32 q, const KvCache& k,
+               const KvCache& v, std::int64_t pos, MatF32 out);
 
 /// Element by element; out may be any source. Row vectors broadcast over t where named `row`.
-bool add(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out);                ///< a + b
-bool mul(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out);                ///< a * b
-bool add_row(OpContext& ctx, ConstMatF32 a, std::span<const float> row, MatF32 out);  ///< a[t, i] + row[i]
-bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out);               ///< a * factor
-bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out);                              ///< max(a, 0); NaN stays NaN
-bool silu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up, MatF32 out);       ///< gate / (1 + exp(-gate)) * up
+bool add(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out);  ///< a + b
+bool mul(OpContext& ctx, ConstMatF32 a, ConstMatF32 b, MatF32 out);  ///< a * b
+bool add_row(OpContext& ctx, ConstMatF32 a, std::span<const float> row,
+             MatF32 out);                                             ///< a[t, i] + row[i]
+bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out);  ///< a * factor
+bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out);                 ///< max(a, 0); NaN stays NaN
+bool silu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up,
+              MatF32 out);  ///< gate / (1 + exp(-gate)) * up
 
 /// out[0, i] = mean over t of x[t, i]: sum in t ascending, then one division by T.
 bool mean_rows(OpContext& ctx, ConstMatF32 x, MatF32 out);
 
-/// Row-wise softmax: m = max, p = exp(x - m), sum in 16 lanes folded 8-4-2-1, p / sum. out may be x.
+/// Row-wise softmax: m = max, p = exp(x - m), sum in 16 lanes folded 8-4-2-1, p / sum. out may be
+/// x.
 bool softmax_rows(OpContext& ctx, ConstMatF32 x, MatF32 out);
 
-/// The k largest of one row, descending; equal values in ascending index; NaN ranks below every number.
+/// The k largest of one row, descending; equal values in ascending index; NaN ranks below every
+/// number.
 void top_k(std::span<const float> x, std::span<std::int32_t> ids, std::span<float> values);
 
 /// Smallest and largest of one row (NaN skipped; both 0 when nothing is left).

@@ -144,10 +144,14 @@ bool rmsnorm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps,
   });
 }
 
-bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, MatF16 cache) {
+bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, const KvCache& cache) {
   PX_ASSERT(pos >= 0 && pos + x.rows <= cache.rows && x.cols == cache.cols);
   return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t t) {
-    ctx.kernels.to_f16(x.row(t), width(x), cache.row(pos + t));
+    if (cache.is_f32) {
+      std::copy_n(x.row(t), width(x), cache.f32_row(pos + t));
+    } else {
+      ctx.kernels.to_f16(x.row(t), width(x), cache.f16_row(pos + t));
+    }
   });
 }
 

@@ -22,8 +22,7 @@ struct Matrix {
 
   [[nodiscard]] T* row(std::int64_t r) const { return data + r * stride; }
   operator Matrix<const T>() const  // NOLINT(google-explicit-constructor): as T* -> const T*
-    requires(!std::is_const_v<T>)
-  {
+      requires(!std::is_const_v<T>) {
     return {data, rows, cols, stride};
   }
 };
@@ -31,6 +30,22 @@ using MatF32 = Matrix<float>;
 using ConstMatF32 = Matrix<const float>;
 using MatF16 = Matrix<std::uint16_t>;
 using ConstMatF16 = Matrix<const std::uint16_t>;
+
+/// A key or value cache, one row per position: f16, or f32 where a mount asks for exact caches.
+struct KvCache {
+  void* data = nullptr;
+  bool is_f32 = false;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t stride = 0;  ///< elements
+
+  [[nodiscard]] std::uint16_t* f16_row(std::int64_t r) const {
+    return static_cast<std::uint16_t*>(data) + r * stride;
+  }
+  [[nodiscard]] float* f32_row(std::int64_t r) const {
+    return static_cast<float*>(data) + r * stride;
+  }
+};
 
 /// Where consecutive units of a packed tensor lie: unit n of the segment at
 ///   base + ((first_slot + n) / units_per_line) * line_stride + ((first_slot + n) % units_per_line)

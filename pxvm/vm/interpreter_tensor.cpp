@@ -11,9 +11,8 @@ namespace pxos::vm {
 namespace {
 
 using isa::Opcode;
-using tensor::ConstMatF16;
 using tensor::ConstMatF32;
-using tensor::MatF16;
+using tensor::KvCache;
 using tensor::MatF32;
 
 /// A rank-2 view as a matrix (the verifier proved rank and element type).
@@ -23,12 +22,8 @@ MatF32 matrix(const TensorView& view) {
 ConstMatF32 const_matrix(const TensorView& view) {
   return {reinterpret_cast<const float*>(view.data), view.dims[0], view.dims[1], view.dims[1]};
 }
-MatF16 half_matrix(const TensorView& view) {
-  return {reinterpret_cast<std::uint16_t*>(view.data), view.dims[0], view.dims[1], view.dims[1]};
-}
-ConstMatF16 const_half_matrix(const TensorView& view) {
-  return {reinterpret_cast<const std::uint16_t*>(view.data), view.dims[0], view.dims[1],
-          view.dims[1]};
+KvCache cache_of(const TensorView& view) {
+  return {view.data, view.is_wide, view.dims[0], view.dims[1], view.dims[1]};
 }
 /// All elements of a plain f32 view, whatever its rank.
 std::span<const float> flat(const TensorView& view) {
@@ -157,7 +152,7 @@ bool Interpreter::op_rope(const Instruction& i) {
 
 bool Interpreter::op_kvappend(const Instruction& i) {
   const ConstMatF32 x = const_matrix(t(i.a));
-  const MatF16 cache = half_matrix(t(i.d));
+  const KvCache cache = cache_of(t(i.d));
   const std::int64_t pos = i64(i.b);
   if (pos < 0 || pos > cache.rows - x.rows) {
     return trap(TrapKind::kOutOfBounds,
@@ -170,15 +165,14 @@ bool Interpreter::op_attention(const Instruction& i) {
   const tensor::AttentionParams& params =
       linked_.attrs[static_cast<std::size_t>(i.imm & 0xffff)].attention;
   const ConstMatF32 q = const_matrix(t(i.a));
-  const ConstMatF16 k = const_half_matrix(t(i.b));
+  const KvCache k = cache_of(t(i.b));
   const std::int64_t pos = i64(static_cast<std::uint8_t>(static_cast<std::uint32_t>(i.imm) >> 16U));
   if (pos < 0 || pos > k.rows - q.rows) {
     return trap(TrapKind::kOutOfBounds,
                 fmt::format("rows {}..{} of a cache of {}", pos, pos + q.rows, k.rows));
   }
   return charge(work(q.rows, pos + q.rows, q.cols)) &&
-         finished(tensor::attention(context_, params, q, k, const_half_matrix(t(i.c)), pos,
-                                    matrix(t(i.d))));
+         finished(tensor::attention(context_, params, q, k, cache_of(t(i.c)), pos, matrix(t(i.d))));
 }
 
 bool Interpreter::op_topk(const Instruction& i) {

@@ -197,9 +197,9 @@ class Linker {
     return shape;
   }
 
-  Result<std::uint64_t> plain_bytes(const TensorDecl& decl,
-                                    std::span<const std::int64_t> shape) const {
-    std::uint64_t bytes = element_bytes(decl.element);
+  static Result<std::uint64_t> plain_bytes(const TensorDecl& decl, std::uint8_t element_bytes,
+                                           std::span<const std::int64_t> shape) const {
+    std::uint64_t bytes = element_bytes;
     for (const std::int64_t extent : shape) {
       const auto product = checked_mul(bytes, static_cast<std::uint64_t>(extent));
       if (!product || *product > std::uint64_t{1} << 46U) {
@@ -213,7 +213,9 @@ class Linker {
   Result<void> lay_out(std::size_t index) {
     const TensorDecl& decl = program_.tensors[index];
     LinkedTensor& linked = out_.tensors.emplace_back();
-    linked.element_bytes = element_bytes(decl.element);
+    linked.is_wide = inputs_.wide_caches && decl.kind == TensorDecl::Kind::kRegion &&
+                     decl.element == TensorDecl::Element::kF16;
+    linked.element_bytes = linked.is_wide ? sizeof(float) : element_bytes(decl.element);
     PX_TRY(const std::vector<std::int64_t> shape, extents(decl, linked));
     if (decl.is_array) {
       PX_TRY(linked.count, decl.count.evaluate(out_.symbols));
@@ -224,7 +226,7 @@ class Linker {
     }
     if (decl.kind == TensorDecl::Kind::kView) return {};
     if (decl.kind == TensorDecl::Kind::kImport) return bind_import(decl, shape, linked);
-    PX_TRY(linked.bytes, plain_bytes(decl, shape));
+    PX_TRY(linked.bytes, plain_bytes(decl, linked.element_bytes, shape));
     return reserve(decl, linked);
   }
 

@@ -53,7 +53,7 @@ Result<Machine> Machine::create(std::shared_ptr<const LinkedProgram> program,
 void Machine::attach(const Session& session) {
   session_ = &session;
   regions_.replace(session_slot_, {session.memory().data(), linked_->region_bytes, true});
-  preset_symbols_.clear();
+  preset_symbols_.reset();
 }
 
 Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index) const {
@@ -65,10 +65,16 @@ Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index
   TensorView view;
   view.element = decl.element;
   view.rank = linked.rank;
+  view.is_wide = linked.is_wide;
   for (std::uint8_t i = 0; i < linked.rank; ++i) {
     view.dims[i] = linked.extents[i].fixed;
     if (linked.extents[i].dynamic) {
       PX_TRY(view.dims[i], decl.dims[i].evaluate(symbols_));
+    }
+    // Linking checked the extents at the largest dims; "T - 3" is below zero at others.
+    if (view.dims[i] < 0) {
+      return fail(Errc::kUsage, "'{}': dimension {} is {} in this call", decl.name, i,
+                  view.dims[i]);
     }
   }
   if (decl.element == TensorDecl::Element::kWeight) {
@@ -76,10 +82,12 @@ Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index
     return view;
   }
   if (decl.kind == TensorDecl::Kind::kView) return view;
-  const auto need = static_cast<std::uint64_t>(view.elements()) * linked.element_bytes;
-  if (need > linked.bytes) {
-    return fail(Errc::kTrap, "'{}' {} needs {} bytes, {} are reserved", decl.name,
-                view.shape_text(), need, linked.bytes);
+  std::optional<std::uint64_t> need = linked.element_bytes;
+  for (std::uint8_t i = 0; i < linked.rank && need; ++i)
+    need = checked_mul(*need, static_cast<std::uint64_t>(view.dims[i]));
+  if (!need || *need > linked.bytes) {
+    return fail(Errc::kTrap, "'{}' {} needs more than the {} bytes that are reserved", decl.name,
+                view.shape_text(), linked.bytes);
   }
   const RegionSlot slot = decl.kind == TensorDecl::Kind::kImport   ? vector_slot_
                           : decl.kind == TensorDecl::Kind::kRegion ? session_slot_
@@ -137,6 +145,7 @@ Result<void> Machine::check_requirements(const Entry& entry) const {
 
 Result<void> Machine::preset_homes() {
   if (preset_symbols_ == symbols_) return {};
+  preset_symbols_.reset();  // a failure half-way leaves homes of two calls
   const auto& decls = linked_->program().tensors;
   for (std::size_t i = 0; i < decls.size(); ++i) {
     if (!decls[i].home) continue;

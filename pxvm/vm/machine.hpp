@@ -23,6 +23,7 @@ namespace pxos::vm {
 struct TensorView {
   isa::TensorDecl::Element element = isa::TensorDecl::Element::kF32;
   std::uint8_t rank = 0;
+  bool is_wide = false;  ///< an f16 region that this mount keeps as f32
   std::array<std::int64_t, isa::Limits::kRank> dims{};
   std::uint8_t* data = nullptr;                  ///< plain tensors: row-major, contiguous
   const tensor::PackedTensor* packed = nullptr;  ///< weights
@@ -111,7 +112,8 @@ class Machine {
   std::array<std::uint64_t, 256> scalars_{};
   std::array<TensorView, 256> tensors_{};
   std::vector<std::int64_t> symbols_;  ///< params, then the dims and arguments of the current call
-  std::vector<std::int64_t> preset_symbols_;  ///< symbols the homes were last preset for
+  /// Symbols the homes were last preset for; none before the first call.
+  std::optional<std::vector<std::int64_t>> preset_symbols_;
   std::uint64_t fuel_used_ = 0;
   Trap trap_;
 };

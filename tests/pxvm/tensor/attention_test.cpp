@@ -15,7 +15,10 @@ using test::OwnedF32;
 struct Cache {
   std::int64_t rows, cols, stride;
   std::vector<std::uint16_t> values;
-  [[nodiscard]] ConstMatF16 view() const { return {values.data(), rows, cols, stride}; }
+  /// Attention only reads; a KvCache is also what kv_append writes.
+  [[nodiscard]] KvCache view() const {
+    return {const_cast<std::uint16_t*>(values.data()), false, rows, cols, stride};
+  }
   [[nodiscard]] double at(std::int64_t r, std::int64_t c) const {
     return static_cast<double>(f16_to_f32(values.at(static_cast<std::size_t>(r * stride + c))));
   }
@@ -198,6 +201,32 @@ TEST_CASE("attention carries a NaN of a visible position to the heads that see i
       CHECK(std::isnan(out.at(1, 40)));
       CHECK(std::isfinite(out.at(1, 10)));  // kv head 0
       CHECK(std::isnan(out.at(2, 63)));
+    });
+  }
+}
+
+TEST_CASE("an f32 cache gives what an f16 cache of the same values gives", "[tensor][attention]") {
+  const AttentionParams p = make_params(4, 2, 24);
+  const Cache k = make_cache(100, 48, 2);
+  const Cache v = make_cache(100, 48, 3);
+  const auto widened = [](const Cache& cache) {
+    OwnedF32 wide(100, 48);
+    for (std::int64_t i = 0; i < 100 * 48; ++i) {
+      wide.at(i / 48, i % 48) = static_cast<float>(cache.at(i / 48, i % 48));
+    }
+    return wide;
+  };
+  OwnedF32 wide_k = widened(k);
+  OwnedF32 wide_v = widened(v);
+  for (const std::int64_t tokens : {1, 30}) {
+    const OwnedF32 q = test::random_matrix(tokens, 96, 5);
+    test::with_context(test::all_variants().front(), [&](OpContext& ctx) {
+      const OwnedF32 expected = attend(ctx, p, q, k, v, 60);
+      OwnedF32 found(tokens, 96);
+      REQUIRE(attention(ctx, p, q.view(), {wide_k.view().data, true, 100, 48, wide_k.view().stride},
+                        {wide_v.view().data, true, 100, 48, wide_v.view().stride}, 60,
+                        found.view()));
+      CHECK(bits_of(found.values) == bits_of(expected.values));
     });
   }
 }

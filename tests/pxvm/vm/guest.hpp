@@ -53,7 +53,10 @@ class Guest {
   Result<std::shared_ptr<const vm::LinkedProgram>> link(const std::string& text) {
     PX_TRY(isa::VerifiedProgram program,
            assembler::assemble_or_error({{"test.pxasm", text}, {}, true}));
-    vm::LinkInputs inputs{integers, reals, {}, memory_cap};
+    vm::LinkInputs inputs;
+    inputs.integers = integers;
+    inputs.reals = reals;
+    inputs.memory_cap_bytes = memory_cap;
     inputs.find_weight = [this](const std::string& name) -> std::optional<vm::WeightTensor> {
       const auto it = weights_.find(name);
       return it != weights_.end() ? std::optional(it->second) : std::nullopt;
