@@ -232,9 +232,14 @@ PX_INLINE W4 load_q4(const std::uint8_t* q) {
   }
   return out;
 }
+/// Two chains of four: one of eight would wait for itself while weights stream in.
 PX_INLINE Vi dot_unsigned(const __m512i (&w)[8], const std::int8_t* x, __m512i start) {
-  for (int j = 0; j < 8; ++j) start = _mm512_dpbusd_epi32(start, w[j], broadcast_dword(x + 4 * j));
-  return {start};
+  __m512i other = _mm512_setzero_si512();
+  for (int j = 0; j < 4; ++j) {
+    start = _mm512_dpbusd_epi32(start, w[j], broadcast_dword(x + 4 * j));
+    other = _mm512_dpbusd_epi32(other, w[j + 4], broadcast_dword(x + 16 + 4 * j));
+  }
+  return {_mm512_add_epi32(start, other)};
 }
 PX_INLINE Vi dot_q8(const W8& w, const std::int8_t* x, std::int32_t minus_128_sum) {
   return dot_unsigned(w.w, x, _mm512_set1_epi32(minus_128_sum));
