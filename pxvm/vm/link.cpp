@@ -198,7 +198,7 @@ class Linker {
   }
 
   static Result<std::uint64_t> plain_bytes(const TensorDecl& decl, std::uint8_t element_bytes,
-                                           std::span<const std::int64_t> shape) const {
+                                           std::span<const std::int64_t> shape) {
     std::uint64_t bytes = element_bytes;
     for (const std::int64_t extent : shape) {
       const auto product = checked_mul(bytes, static_cast<std::uint64_t>(extent));
