@@ -36,6 +36,7 @@ constexpr auto kShifted = [] {
 }();
 static_assert(kLetters[0xAD] == 0x100 + kShifted.size() - 1);
 
+// Bytes in the alphabet that vocabularies are written in.
 std::string spell(std::string_view bytes) {
   std::string out;
   for (const char c : bytes) append_utf8(out, byte_to_letter(static_cast<std::uint8_t>(c)));
@@ -109,6 +110,8 @@ BpeModel::BpeModel(const Vocabulary& vocabulary, PreTokenizer pre_tokenizer)
   }
 }
 
+// The symbol of `spelling`, made if it is new. Requires: the characters outlive the model (they are
+// the vocabulary's or owned_'s).
 std::uint32_t BpeModel::intern(std::string_view spelling) {
   const auto [entry, added] =
       symbols_.emplace(spelling, static_cast<std::uint32_t>(tokens_.size()));
@@ -122,6 +125,7 @@ std::uint32_t BpeModel::intern_owned(std::string spelling) {
   return intern(owned_.emplace_back(std::move(spelling)));
 }
 
+// One merger serves all words, so a text costs a few allocations, not a few for each word.
 Result<void> BpeModel::encode(std::string_view utf8, std::vector<TokenId>& out) const {
   PX_TRY(const std::vector<Word> words, pre_tokenizer_.split(utf8));
   PieceMerger merger;
@@ -131,6 +135,7 @@ Result<void> BpeModel::encode(std::string_view utf8, std::vector<TokenId>& out) 
   return {};
 }
 
+// Merging works on symbols only; no spelling is built or hashed for a word.
 Result<void> BpeModel::encode_word(std::string_view word, PieceMerger& merger,
                                    std::vector<TokenId>& out) const {
   if (pre_tokenizer_.whole_words_first()) {

@@ -10,6 +10,7 @@ void PieceMerger::add(Piece piece) {
   links_.push_back({piece, index > 0 ? index - 1 : kNone, kNone});
 }
 
+// The heap keeps the offer that is `later` than none in front: cheapest, then leftmost.
 bool PieceMerger::later(const Offer& a, const Offer& b) {
   if (a.cost != b.cost) return a.cost > b.cost;
   return a.left > b.left;
@@ -27,6 +28,8 @@ PieceMerger::Offer PieceMerger::pop() {
   return best;
 }
 
+// An offer is stale when either piece was joined since: a joined right piece has length 0, a grown
+// one changes the sum. Pieces never shrink otherwise, so equal sums mean untouched pieces.
 bool PieceMerger::is_current(const Offer& offer) const {
   const Piece& left = link(offer.left).piece;
   const Piece& right = link(offer.right).piece;

@@ -93,6 +93,7 @@ std::string expand_spaces(std::string_view expression) {
   return out;
 }
 
+// PCRE2 takes unsigned bytes; the same memory.
 const std::uint8_t* code_units(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
@@ -142,6 +143,8 @@ class Splitter {
   }
 
  private:
+  // The compiled form runs on a small stack of its own; a word that needs more is matched again by
+  // the interpreter, which uses the heap.
   [[nodiscard]] int match(std::string_view subject, std::uint32_t at) const {
     const auto run = [&](std::uint32_t options) {
       return pcre2_match(code_, code_units(subject), subject.size(), at,
@@ -189,6 +192,8 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name) {
   return PreTokenizer(std::move(impl));
 }
 
+// Each expression sees one piece of the last at a time: its end is the end of the subject, so that
+// lookaheads stop there.
 Result<std::vector<Word>> PreTokenizer::split(std::string_view utf8) const {
   std::vector<Word> words = {{0, static_cast<std::uint32_t>(utf8.size())}};
   for (const Code& code : impl_->codes) {

@@ -62,6 +62,7 @@ Result<std::int32_t> Sampler::next(std::span<const float> logits) {
   return draw(max);
 }
 
+// Copies the logits only when a penalty applies.
 std::span<const float> Sampler::penalised(std::span<const float> logits) {
   if (options_.repeat_penalty == 1.0F || recent_.empty()) return logits;
   penalised_.assign(logits.begin(), logits.end());
@@ -76,6 +77,7 @@ std::span<const float> Sampler::penalised(std::span<const float> logits) {
   return penalised_;
 }
 
+// Widened to f64 once; everything after compares and sums in f64.
 void Sampler::collect(std::span<const float> values) {
   candidates_.clear();
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -89,6 +91,8 @@ void Sampler::sort_by_id() {
     std::sort(candidates_.begin(), candidates_.end(), by_id);
 }
 
+// nth_element leaves the k first ones in an unspecified order; later steps sort by id, so it does
+// not show.
 void Sampler::keep_top_k() {
   const std::size_t k = options_.top_k;
   if (k == 0 || k >= candidates_.size()) return;
@@ -120,6 +124,7 @@ void Sampler::keep_top_p(double max) {
   candidates_.resize(kept);
 }
 
+// The best token weighs 1, so at least it stays.
 void Sampler::keep_min_p(double max) {
   if (options_.min_p <= 0.0F) return;
   const auto least = static_cast<double>(options_.min_p);
@@ -146,6 +151,7 @@ std::int32_t Sampler::draw(double max) {
   return last->id;
 }
 
+// A ring: the oldest token is overwritten once the window is full.
 void Sampler::accept(std::int32_t id) {
   if (options_.repeat_last_n == 0 || id < 0) return;
   if (recent_.size() < options_.repeat_last_n) {

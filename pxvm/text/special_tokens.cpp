@@ -17,6 +17,8 @@ Result<SpecialTokens> SpecialTokens::create(const Vocabulary& vocabulary) {
   return special;
 }
 
+// One trie for both kinds: a node knows a plain and a control token, and split() chooses which
+// count.
 void SpecialTokens::insert(std::string_view spelling, TokenId id, bool control) {
   starts_[static_cast<std::uint8_t>(spelling[0])] = true;
   std::uint32_t node = 0;
@@ -30,6 +32,7 @@ void SpecialTokens::insert(std::string_view spelling, TokenId id, bool control) 
   if (slot == -1) slot = id;
 }
 
+// Walks at most kMaxBytes levels, so a text costs O(n) whatever the vocabulary.
 SpecialTokens::Match SpecialTokens::longest_at(std::string_view text, bool control) const {
   Match best;
   std::uint32_t node = 0;
@@ -45,6 +48,7 @@ SpecialTokens::Match SpecialTokens::longest_at(std::string_view text, bool contr
   return best;
 }
 
+// Most bytes start no special token: starts_ skips them without a lookup.
 std::vector<Fragment> SpecialTokens::split(std::string_view text, bool control) const {
   std::vector<Fragment> fragments;
   std::size_t plain = 0;

@@ -13,6 +13,7 @@ constexpr std::uint32_t kNoToken = 0xFFFFFFFF;
 constexpr TokenId kNone = -1;
 
 /// Spaces as U+2581, with one in front if asked.
+// Up to three bytes for each byte of the input.
 std::string escape_spaces(std::string_view utf8, bool prefix) {
   std::string out;
   out.reserve(utf8.size() + utf8.size() / 2 + kSpmSpace.size());
@@ -72,12 +73,14 @@ Result<void> SpmModel::encode(std::string_view utf8, bool prefix, std::vector<To
   return emit(text, merger, out);
 }
 
+// The length check comes first: long stretches are never hashed, which keeps merging O(n log n).
 std::uint32_t SpmModel::find_piece(std::string_view text, const Piece& piece) const {
   if (piece.length > longest_piece_) return kNoToken;
   const auto found = pieces_.find(text.substr(piece.begin, piece.length));
   return found == pieces_.end() ? kNoToken : static_cast<std::uint32_t>(found->second);
 }
 
+// What merging left is either a piece or a single character without one.
 Result<void> SpmModel::emit(std::string_view text, const PieceMerger& merger,
                             std::vector<TokenId>& out) const {
   Result<void> done;
@@ -100,6 +103,7 @@ Result<void> SpmModel::emit(std::string_view text, const PieceMerger& merger,
   return done;
 }
 
+// All bytes of the character or none: half of a character is no text.
 Result<void> SpmModel::append_fallback(std::string_view character,
                                        std::vector<TokenId>& out) const {
   const auto token = [this](char c) { return byte_tokens_[static_cast<std::uint8_t>(c)]; };

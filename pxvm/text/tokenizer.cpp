@@ -61,6 +61,8 @@ struct Tokenizer::Impl {
 
   explicit Impl(Vocabulary v) : vocabulary(std::move(v)) {}
 
+  // Ids by spelling, and the ids that end a generation: what the file names, and control tokens
+  // with a familiar spelling, because many files name only one of several (Llama 3, SmolLM).
   void index() {
     ids.reserve(vocabulary.tokens.size());
     for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
@@ -85,6 +87,8 @@ struct Tokenizer::Impl {
   }
   [[nodiscard]] bool is_spm() const { return vocabulary.model == Vocabulary::Model::kSpm; }
 
+  // The prefix belongs to the start of a text and, as the models were trained, to what follows a
+  // special token; BPE has none.
   Result<void> encode(std::string_view text, bool control, std::vector<TokenId>& out) const {
     bool prefix = vocabulary.add_space_prefix;
     for (const Fragment& fragment : special->split(text, control)) {

@@ -31,6 +31,8 @@ std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
 
 }  // namespace
 
+// The second byte carries the special ranges; after it any continuation will do. A byte out of
+// range ends the invalid part before itself, so it may start the next character.
 Utf8Step utf8_step(std::string_view bytes) {
   using Kind = Utf8Step::Kind;
   const std::uint8_t first = byte_at(bytes, 0);

@@ -6,6 +6,7 @@
 
 namespace pxos::text {
 
+// What is kept back is always a proper prefix of one character, hence at most three bytes.
 std::string Utf8Stream::feed(std::string_view bytes) {
   const std::string joined = std::exchange(pending_, {}).append(bytes);
   std::string_view rest = joined;

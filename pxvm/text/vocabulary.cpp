@@ -35,6 +35,7 @@ bool is_byte_spelling(std::string_view text) {
          is_hex_digit(text[4]) && text[5] == '>';
 }
 
+// "left right" with one space between two parts that are not empty.
 bool is_merge(std::string_view merge) {
   // The left part may start with the separator only if it is not empty otherwise: look from byte 1.
   const std::size_t space = merge.find(' ', 1);
@@ -42,6 +43,7 @@ bool is_merge(std::string_view merge) {
          merge.find(' ', space + 1) == std::string_view::npos;
 }
 
+// Sizes first: the per-token checks below index all arrays alike.
 Result<void> check_counts(const Vocabulary& v) {
   const std::size_t n = v.tokens.size();
   if (n == 0 || n > kMaxTokens)
@@ -58,6 +60,7 @@ Result<void> check_counts(const Vocabulary& v) {
   return {};
 }
 
+// Ids from outside are used as indices without another check after this.
 Result<void> check_ids(const Vocabulary& v) {
   for (const auto& [name, field] : kIds) {
     const std::optional<TokenId> id = v.*field;
@@ -107,6 +110,7 @@ Result<std::vector<std::string>> read_texts(ByteReader& in, std::uint64_t most,
   return texts;
 }
 
+// Bytes 0 to 31; returns the flags, of which kHasScores matters to the arrays.
 Result<std::uint8_t> read_header(ByteReader& in, Vocabulary& v) {
   PX_TRY(const std::uint32_t magic, in.u32("magic"));
   if (magic != kMagic)
@@ -132,6 +136,7 @@ Result<std::uint8_t> read_header(ByteReader& in, Vocabulary& v) {
   return flags;
 }
 
+// Counts are believed only as far as the bytes that remain could hold them.
 Result<void> read_arrays(ByteReader& in, std::uint8_t flags, Vocabulary& v) {
   PX_TRY(v.pre, in.string32(static_cast<std::uint32_t>(kMaxTextBytes), "pre-tokenizer name"));
   PX_TRY(v.tokens, read_texts(in, kMaxTokens, "tokens"));
@@ -206,6 +211,7 @@ Result<ByteVector> serialize(const Vocabulary& v) {
   return out.take();
 }
 
+// Parsing gives an untrusted value of the right shape; validate() then checks what it says.
 Result<Vocabulary> parse_vocabulary(Bytes entry) {
   auto parsed = parse_body(entry);
   if (!parsed) return in_context("tokenizer entry", std::move(parsed).error());

@@ -27,6 +27,7 @@ struct Entry {
   Builtin function;
 };
 
+// Charges for reading the text once; functions that read it more often charge the rest.
 Result<std::string_view> self_text(const Call& call) {
   if (call.self.as_text() == nullptr)
     return fail(Errc::kInvalid, "expected a string, found {}", call.self.kind());
@@ -44,6 +45,7 @@ Result<std::string_view> text_argument(const Call& call, std::size_t index, std:
   return std::string_view(*value->as_text());
 }
 
+// A count; absent and negative mean without limit, as in Python.
 Result<std::size_t> count_argument(const Call& call, std::size_t index, std::string_view name) {
   const Value* const value = call.arguments.find(index, name);
   if (value == nullptr) return kUnlimited;
@@ -78,6 +80,7 @@ Result<Value> map_text(const Call& call) {
 }
 
 template <bool kFront>
+// startswith and endswith take one text or a list of alternatives.
 Result<Value> has_affix(const Call& call) {
   PX_TRY(const std::string_view text, self_text(call));
   const Value* const given = call.arguments.positional(0);
@@ -94,6 +97,7 @@ Result<Value> has_affix(const Call& call) {
   return Value::boolean(false);
 }
 
+// Charged by the byte, not by 64: each byte may become a part of its own.
 Result<Value> split_text(const Call& call) {
   PX_TRY(const std::string_view text, self_text(call));
   PX_TRY(const std::string_view separator, text_argument(call, 0, "sep", ""));
@@ -120,6 +124,7 @@ Result<Value> replace_text(const Call& call) {
   return Value::text(replace(text, from, to, most));
 }
 
+// Items print as {{ }} would print them.
 Result<Value> join_items(const Value& items, std::string_view separator, Budget& budget) {
   PX_TRY(const std::vector<Value> all, items_of(items, budget));
   std::string out;
@@ -153,6 +158,7 @@ Result<const Dict*> self_dict(const Call& call) {
   return call.self.as_dict();
 }
 
+// Pairs are lists of two: there are no tuples here.
 Result<Value> dict_items(const Call& call) {
   PX_TRY(const Dict* const dict, self_dict(call));
   std::vector<Value> pairs;
@@ -188,6 +194,7 @@ Result<Value> dict_get(const Call& call) {
 
 // Filters.
 
+// Characters of a text; an undefined value has length 0.
 Result<Value> length_of(const Call& call) {
   std::size_t size = 0;
   if (const std::string* const text = call.self.as_text()) {
@@ -210,6 +217,7 @@ Result<Value> json_of(const Call& call) {
   return Value::text(std::move(json));
 }
 
+// d(value, boolean=false): replaces undefined, and with boolean anything that is not true.
 Result<Value> default_value(const Call& call) {
   const Value* const otherwise = call.arguments.find(0, "default_value");
   const Value* const boolean = call.arguments.find(1, "boolean");
@@ -224,6 +232,7 @@ Result<Value> to_text(const Call& call) {
   return Value::text(std::move(text));
 }
 
+// As Jinja's int filter: 0 where there is no number.
 Result<Value> to_integer(const Call& call) {
   std::int64_t value = 0;
   if (const std::string* const text = call.self.as_text()) {
@@ -274,6 +283,7 @@ Result<Value> select_attribute(const Call& call) {
   return make_list(std::move(out));
 }
 
+// map(attribute=name) reads an attribute, map(filter) applies a filter without arguments.
 Result<Value> map_items(const Call& call) {
   PX_TRY(const std::vector<Value> items, items_of(call.self, call.budget));
   const Value* const attribute = call.arguments.keyword("attribute");
@@ -295,6 +305,7 @@ Result<Value> unchanged(const Call& call) {
   return call.self;
 }
 
+// The whole surface of the language outside of its grammar: adding a builtin is a row here.
 constexpr Entry kFilters[] = {
     {"capitalize", printed<map_text<capitalize>>},
     {"count", length_of},
@@ -393,6 +404,7 @@ Result<Value> call_range(const Arguments& arguments, Budget& budget) {
   return make_list(std::move(items));
 }
 
+// namespace(a=1) and dict(a=1).
 Result<Value> call_dict(const Arguments& arguments, bool is_namespace) {
   std::vector<std::pair<std::string, Value>> items;
   for (std::size_t i = 0; i < arguments.values.size(); ++i) {

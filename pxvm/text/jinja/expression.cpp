@@ -6,6 +6,8 @@
 
 namespace pxos::text::jinja {
 
+// expression = disjunction { "if" disjunction [ "else" expression ] } ;
+// The loop makes "a if b if c" parse as Jinja does; the else branch recurses, so it is counted.
 Result<ExprPtr> Parser::expression() {
   PX_CHECK(descend());
   PX_TRY(ExprPtr value, disjunction());
@@ -26,6 +28,8 @@ Result<ExprPtr> Parser::expression() {
   return value;
 }
 
+// level = tighter { op tighter } ; left-associative. The tree grows to the left by one level for
+// each operator without recursion here, so with() is what bounds it.
 Result<ExprPtr> Parser::ladder(std::initializer_list<Rung> rungs,
                                Result<ExprPtr> (Parser::*tighter)()) {
   PX_TRY(ExprPtr left, (this->*tighter)());
@@ -45,14 +49,17 @@ Result<ExprPtr> Parser::ladder(std::initializer_list<Rung> rungs,
   }
 }
 
+// disjunction = conjunction { "or" conjunction } ;
 Result<ExprPtr> Parser::disjunction() {
   return ladder({{"or", Operator::kOr}}, &Parser::conjunction);
 }
 
+// conjunction = negation { "and" negation } ;
 Result<ExprPtr> Parser::conjunction() {
   return ladder({{"and", Operator::kAnd}}, &Parser::negation);
 }
 
+// negation = "not" negation | comparison ;
 Result<ExprPtr> Parser::negation() {
   if (!is_name("not")) return comparison();
   PX_CHECK(descend());
@@ -64,6 +71,9 @@ Result<ExprPtr> Parser::negation() {
   return with(std::move(node), std::move(children));
 }
 
+// comparison = sum [ ( "==" | "!=" | "<" | "<=" | ">" | ">=" | [ "not" ] "in" ) sum ] ;
+// Python chains comparisons (a < b < c means a < b and b < c). No known template does; reading it
+// from left to right would silently mean something else, so a second one is refused.
 Result<ExprPtr> Parser::comparison() {
   PX_TRY(ExprPtr left, sum());
   if (is_name("not") && peek(1).kind == Token::Kind::kName && peek(1).text == "in") {
@@ -100,14 +110,17 @@ Result<ExprPtr> Parser::comparison() {
   return with(std::move(node), std::move(children));
 }
 
+// sum = concatenation { ( "+" | "-" ) concatenation } ;
 Result<ExprPtr> Parser::sum() {
   return ladder({{"+", Operator::kAdd}, {"-", Operator::kSubtract}}, &Parser::concatenation);
 }
 
+// concatenation = product { "~" product } ; tighter than "+", looser than "*", as in Jinja.
 Result<ExprPtr> Parser::concatenation() {
   return ladder({{"~", Operator::kConcat}}, &Parser::product);
 }
 
+// product = unary { ( "*" | "/" | "//" | "%" ) unary } ;
 Result<ExprPtr> Parser::product() {
   return ladder({{"*", Operator::kMultiply},
                  {"/", Operator::kDivide},
@@ -116,6 +129,7 @@ Result<ExprPtr> Parser::product() {
                 &Parser::unary);
 }
 
+// unary = { "+" } ( "-" unary | primary postfix ) ; a filter binds tighter than the minus.
 Result<ExprPtr> Parser::unary() {
   while (accept_operator("+")) {
   }
@@ -132,6 +146,7 @@ Result<ExprPtr> Parser::unary() {
   return with(std::move(node), std::move(children));
 }
 
+// primary = string { string } | integer | float | name | brackets ;
 Result<ExprPtr> Parser::primary() {
   const Token& token = peek();
   if (token.kind == Token::Kind::kName) return name_or_constant();
@@ -151,7 +166,8 @@ Result<ExprPtr> Parser::primary() {
     node->value = Value::integer(value);
   } else if (token.kind == Token::Kind::kFloat) {
     double value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (parsed.ec != std::errc{}) return error_here("a float in range");
     node->value = Value::real(value);
   } else {
     return error_here("an expression");
@@ -160,6 +176,7 @@ Result<ExprPtr> Parser::primary() {
   return node;
 }
 
+// Both spellings of the constants: templates are written by Python people.
 Result<ExprPtr> Parser::name_or_constant() {
   PX_TRY(const Token token, expect_name("an expression"));
   ExprPtr node = make(Expr::Kind::kLiteral, token);
@@ -176,6 +193,7 @@ Result<ExprPtr> Parser::name_or_constant() {
   return node;
 }
 
+// brackets = "[" [ expression { "," expression } [ "," ] ] "]" | parentheses | braces ;
 Result<ExprPtr> Parser::brackets() {
   if (is_operator("(")) return parentheses();
   if (is_operator("{")) return braces();
@@ -207,6 +225,8 @@ Result<ExprPtr> Parser::parentheses() {
   return with(std::move(node), std::move(children));
 }
 
+// braces = "{" [ expression ":" expression { "," expression ":" expression } [ "," ] ] "}" ;
+// That keys are texts is checked when the mapping is made.
 Result<ExprPtr> Parser::braces() {
   ExprPtr node = make(Expr::Kind::kDict, take());
   std::vector<ExprPtr> children;
@@ -222,6 +242,7 @@ Result<ExprPtr> Parser::braces() {
   return with(std::move(node), std::move(children));
 }
 
+// postfix = { "." name | "[" subscript "]" | "(" arguments ")" | "|" filter | "is" test } ;
 Result<ExprPtr> Parser::postfix(ExprPtr operand) {
   while (true) {
     if (is_operator(".")) {
@@ -267,6 +288,7 @@ Result<ExprPtr> Parser::subscript(ExprPtr object) {
   return with(make(slice ? Expr::Kind::kSlice : Expr::Kind::kSubscript, open), std::move(children));
 }
 
+// filter = name [ "(" arguments ")" ] ; the operand is the first child.
 Result<ExprPtr> Parser::filter(ExprPtr operand) {
   take();
   PX_TRY(const Token name, expect_name("a filter"));
@@ -276,6 +298,7 @@ Result<ExprPtr> Parser::filter(ExprPtr operand) {
   return with(std::move(node), {});
 }
 
+// test = [ "not" ] name [ "(" arguments ")" | primary ] ;
 Result<ExprPtr> Parser::test(ExprPtr operand) {
   const Token is = take();
   const bool negated = accept_name("not");
@@ -329,6 +352,7 @@ Result<void> Parser::arguments(Expr& call) {
   return expect_operator(")");
 }
 
+// A node without children yet; its errors will point at `at`.
 ExprPtr Parser::make(Expr::Kind kind, const Token& at, std::string text) const {
   auto node = std::make_unique<Expr>();
   node->kind = kind;
@@ -337,6 +361,7 @@ ExprPtr Parser::make(Expr::Kind kind, const Token& at, std::string text) const {
   return node;
 }
 
+// Everything that walks a tree recurses once a level; this is the one place that limits levels.
 Result<ExprPtr> Parser::with(ExprPtr parent, std::vector<ExprPtr> children) const {
   for (ExprPtr& child : children) parent->children.push_back(std::move(child));
   unsigned deepest = 0;

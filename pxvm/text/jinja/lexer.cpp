@@ -37,10 +37,13 @@ std::string normal_newlines(std::string_view source) {
   return out;
 }
 
+/// One pass over the source. at_ is the next byte, position_ its line and column; they move
+/// together.
 class Lexer {
  public:
   explicit Lexer(std::string_view source) : source_(source) {}
 
+  // Text, then a marker with its inside, until the source ends.
   Result<std::vector<Token>> run() {
     while (at_ < source_.size()) {
       const std::size_t marker = find_marker();
@@ -139,6 +142,7 @@ class Lexer {
     line_starting_ = source_[end - 1] == '\n';
   }
 
+  // One token inside of a marker. Two-character operators come first: the longest match wins.
   Result<void> token() {
     const char c = source_[at_];
     if (is_digit(c)) return number();
@@ -162,6 +166,7 @@ class Lexer {
     return {};
   }
 
+  // Digits with a point and digits behind it are a float; "1.x" is the integer 1 and an attribute.
   Result<void> number() {
     std::size_t end = at_;
     while (end < source_.size() && is_digit(source_[end])) ++end;
@@ -174,6 +179,7 @@ class Lexer {
     return {};
   }
 
+  // A string may go over line ends; both quotes work.
   Result<void> string() {
     const char quote = source_[at_];
     std::string value;

@@ -44,6 +44,7 @@ Result<Block> Parser::block(std::initializer_list<std::string_view> ends) {
   return out;
 }
 
+// statement = text | "{{" expression "}}" | "{%" keyword ... "%}" ;
 Result<Statement> Parser::statement() {
   Statement out;
   out.at = peek().at;
@@ -64,6 +65,8 @@ Result<Statement> Parser::statement() {
   return keyword_statement(keyword);
 }
 
+// Statements that are known but not supported are told apart from misspelt ones: a model whose
+// template needs macros is a kUnsupported file, not a broken one.
 Result<Statement> Parser::keyword_statement(const Token& keyword) {
   Statement out;
   out.at = keyword.at;
@@ -117,6 +120,8 @@ Result<void> Parser::if_statement(Statement& out) {
   return end_block();
 }
 
+// "for" name { "," name } "in" disjunction [ "if" expression ] "%}" block
+//   [ "{% else %}" block ] "{% endfor %}" ;
 Result<void> Parser::for_statement(Statement& out) {
   out.kind = Statement::Kind::kFor;
   do {
@@ -143,6 +148,7 @@ Result<void> Parser::for_statement(Statement& out) {
   return end_block();
 }
 
+// "set" name [ "." name ] "=" expression "%}"  |  "set" name "%}" block "{% endset %}" ;
 Result<void> Parser::set_statement(Statement& out) {
   PX_TRY(const Token target, expect_name("a variable"));
   out.targets.push_back(target.text);
@@ -180,6 +186,7 @@ Result<void> Parser::end_block() {
   return {};
 }
 
+// The token list ends in kEnd, which is never taken: peeking past it gives kEnd again.
 const Token& Parser::peek(std::size_t ahead) const {
   return tokens_[std::min(next_ + ahead, tokens_.size() - 1)];
 }
@@ -215,6 +222,7 @@ Result<void> Parser::expect_operator(std::string_view spelling) {
   return {};
 }
 
+// A keyword may name a statement or a test ("is in", "is not none"), nothing else.
 Result<Token> Parser::expect_name(std::string_view what) {
   const bool reserved =
       std::find(kReserved.begin(), kReserved.end(), peek().text) != kReserved.end();
@@ -233,6 +241,8 @@ tl::unexpected<Error> Parser::error_here(std::string_view expected) const {
               expected, found);
 }
 
+// Called once for each recursion of the parser itself; ascend() undoes it on success. After an
+// error nobody goes on parsing, so it may stay counted.
 Result<void> Parser::descend() {
   if (++depth_ <= kMaxTreeDepth) return {};
   const Position at = peek().at;

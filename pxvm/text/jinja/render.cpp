@@ -14,6 +14,7 @@ namespace {
 /// How a block ended.
 enum class Flow : std::uint8_t { kNext, kBreak, kContinue };
 
+// Positions go in front: "line:column: what".
 tl::unexpected<Error> at(Position position, Error error) {
   return in_context(fmt::format("{}:{}", position.line, position.column), std::move(error));
 }
@@ -25,6 +26,7 @@ Result<T> placed(Position position, Result<T> result) {
   return result;
 }
 
+// 64 bits where Python has any number: overflow is an error, never a wrong value.
 Result<std::int64_t> integer_arithmetic(Operator op, std::int64_t a, std::int64_t b) {
   std::optional<std::int64_t> out;
   if (op == Operator::kMultiply) out = checked_mul(a, b);
@@ -46,6 +48,7 @@ Result<std::int64_t> integer_arithmetic(Operator op, std::int64_t a, std::int64_
   return *out;
 }
 
+// Two integers stay integers except under "/"; with a float, everything is a float.
 Result<Value> number_arithmetic(Operator op, const Value& a, const Value& b) {
   const std::optional<double> x = as_number(a);
   const std::optional<double> y = as_number(b);
@@ -68,6 +71,9 @@ Result<Value> number_arithmetic(Operator op, const Value& a, const Value& b) {
   return Value::real(op == Operator::kFloorDivide ? quotient : *x - quotient * *y);
 }
 
+/// One render. scopes_[0] holds the functions, scopes_[1] the variables given from outside; each
+/// turn of a loop adds one, so what is set there is gone afterwards, as in Jinja. After an error
+/// the scopes are not unwound: the renderer is not used again.
 class Renderer {
  public:
   Renderer(Variables variables, const RenderLimits& limits)
@@ -120,6 +126,7 @@ class Renderer {
     return Flow::kNext;
   }
 
+  // The output cap is checked before the text is appended.
   Result<Flow> emit(Position position, std::string_view text) {
     if (auto spent = budget_.spend_bytes(text.size()); !spent) return at(position, spent.error());
     if (text.size() > output_bytes_ - out_.size())
@@ -129,6 +136,8 @@ class Renderer {
     return Flow::kNext;
   }
 
+  // {% set name = value %} in the innermost scope, or {% set namespace.name = value %} where it
+  // lives.
   Result<Flow> assign(const Statement& s) {
     PX_TRY(Value value, evaluate(*s.expr));
     if (s.text.empty()) {
@@ -153,6 +162,8 @@ class Renderer {
     return flow;
   }
 
+  // The items are copied first (they share their storage), so a body that sets the iterated
+  // variable does not change the loop.
   Result<Flow> loop(const Statement& s) {
     PX_TRY(const Value iterable, evaluate(*s.expr));
     PX_TRY(std::vector<Value> items, placed(s.expr->at, items_of(iterable, budget_)));
@@ -198,6 +209,7 @@ class Renderer {
     return {};
   }
 
+  // A fresh mapping for each turn: a template cannot keep the loop's state by keeping the value.
   static Result<Value> loop_state(const std::vector<Value>& items, std::size_t i) {
     const auto number = [](std::size_t n) { return Value::integer(static_cast<std::int64_t>(n)); };
     const std::size_t n = items.size();
@@ -225,6 +237,7 @@ class Renderer {
     return {};
   }
 
+  // Undefined when no scope has it. Paid by what is searched: a template can make many variables.
   Result<Value> lookup(std::string_view name) {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
       PX_CHECK(budget_.spend(scope->size() / 8));
@@ -266,6 +279,7 @@ class Renderer {
     }
   }
 
+  // The second half of evaluate(): what applies an operator or a builtin to values.
   Result<Value> operation(const Expr& e) {
     switch (e.kind) {
       case Expr::Kind::kCall:
@@ -311,6 +325,7 @@ class Renderer {
     return {std::span(values).subspan(1), e.keywords};
   }
 
+  // A later value for the same key replaces the earlier, which keeps its place.
   Result<Value> dict(const Expr& e) {
     PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
     Dict out;
@@ -323,6 +338,8 @@ class Renderer {
     return placed(e.at, make_dict(std::move(out.items), false));
   }
 
+  // object.name(...) is a method call; any other callee must be one of the global functions. A
+  // mapping's items cannot be called, so there is no doubt which is meant.
   Result<Value> call(const Expr& e) {
     const Expr& callee = *e.children[0];
     if (callee.kind == Expr::Kind::kAttribute) {
@@ -372,6 +389,7 @@ class Renderer {
     }
   }
 
+  // Each inverse is computed from its positive form; only for NaN does that differ from Python.
   Result<bool> compare(Operator op, const Value& a, const Value& b) {
     const bool inverted = op == Operator::kNotEqual || op == Operator::kNotIn ||
                           op == Operator::kLessEqual || op == Operator::kGreaterEqual;
@@ -415,6 +433,7 @@ class Renderer {
     return Value::text(std::move(out));
   }
 
+  // Text of both, as {{ }} would print them; print() has charged for their bytes.
   Result<Value> concatenate(const Value& a, const Value& b) {
     PX_TRY(std::string text, print(a, budget_));
     PX_TRY(const std::string tail, print(b, budget_));

@@ -51,6 +51,7 @@ Result<std::vector<std::size_t>> slice_indices(const SliceBounds& bounds, std::s
 
 }  // namespace
 
+// Charged for what is copied: a value of a list is a pointer and a count.
 Result<std::vector<Value>> items_of(const Value& value, Budget& budget) {
   std::vector<Value> items;
   if (const List* const list = value.as_list()) {
@@ -71,6 +72,8 @@ Result<std::vector<Value>> items_of(const Value& value, Budget& budget) {
   return fail(Errc::kInvalid, "{} cannot be iterated", value.kind());
 }
 
+// What is missing is undefined, as in Jinja; only looking into undefined is an error, because that
+// is a misspelt variable.
 Result<Value> subscript(const Value& object, const Value& key, Budget& budget) {
   if (const Dict* const dict = object.as_dict()) {
     const std::string* const name = key.as_text();
@@ -115,6 +118,7 @@ Result<Value> slice(const Value& object, const SliceBounds& bounds, Budget& budg
   return Value();
 }
 
+// Membership in undefined is false: templates ask "tools" in a message that has none.
 Result<bool> contains(const Value& haystack, const Value& needle, Budget& budget) {
   if (const std::string* const text = haystack.as_text()) {
     if (needle.as_text() == nullptr)

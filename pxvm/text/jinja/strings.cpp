@@ -31,6 +31,7 @@ std::size_t last_character(std::string_view text) {
   return at;
 }
 
+// After `most` cuts the rest stays whole, its trailing white space included.
 std::vector<std::string> split_at_spaces(std::string_view text, std::size_t most) {
   std::vector<std::string> parts;
   std::string_view rest = strip(text, "", Sides::kLeft);

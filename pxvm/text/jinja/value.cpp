@@ -17,6 +17,7 @@ std::string print_real(double value) {
   return out;
 }
 
+// RFC 8259: the quote, the backslash and the controls are escaped, everything else stays UTF-8.
 void append_json_text(std::string& out, std::string_view text) {
   out.push_back('"');
   for (const char c : text) {
@@ -139,6 +140,8 @@ class Writer {
   Budget& budget_;
 };
 
+// Element by element; the budget is charged in equal(), since shared parts can make a small value
+// exponentially long to compare.
 Result<bool> equal_lists(const List& a, const List& b, Budget& budget) {
   if (a.items.size() != b.items.size()) return false;
   for (std::size_t i = 0; i < a.items.size(); ++i) {
@@ -162,6 +165,7 @@ Result<bool> equal_dicts(const Dict& a, const Dict& b, Budget& budget) {
 
 }  // namespace
 
+// Once refused nothing is left, so an error cannot be outrun by cheaper steps.
 Result<void> Budget::spend(std::uint64_t steps) {
   if (steps > static_cast<std::uint64_t>(steps_)) {
     steps_ = 0;
@@ -190,6 +194,7 @@ const Dict* Value::as_dict() const {
   return dict == nullptr ? nullptr : dict->get();
 }
 
+// Python's truth: zero, the empty and the missing are false.
 bool Value::truthy() const {
   if (const bool* const flag = as<bool>()) return *flag;
   if (const auto* const integer = as_integer()) return *integer != 0;
@@ -222,6 +227,8 @@ void Dict::assign(std::string_view key, Value value) {
   items.emplace_back(key, std::move(value));
 }
 
+// A namespace is the one value that changes; if it could be stored it could be made to hold itself,
+// and reference counts would never free it.
 Result<unsigned> nested_depth(const Value& value) {
   unsigned depth = 0;
   if (const List* const list = value.as_list()) depth = list->depth;
@@ -278,6 +285,7 @@ std::optional<double> as_number(const Value& value) {
   return std::nullopt;
 }
 
+// Integers compare exactly; an integer and a float compare as floats, booleans as 0 and 1.
 Result<bool> equal(const Value& a, const Value& b, Budget& budget) {
   PX_CHECK(budget.spend(1));
   if (a.as_integer() != nullptr && b.as_integer() != nullptr)
