@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-prompt=${BOOT_PROMPT:-What is the capital of France?}
+prompt=${BOOT_PROMPT:-Explain gravity in one sentence.}
 picture=pxos-boot.png
 home=${PXOS_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/pxos}
 cartridge=$home/cartridges/smollm2-135m-instruct.pxa

@@ -189,7 +189,7 @@ TEST_CASE("gather refuses ids outside the table", "[vm]") {
 
 TEST_CASE("an array import is bound by index and checked", "[vm]") {
   const std::string text =
-      ".program a\n.param n\n.import w[2] : weight[2, 2] = \"w.{}\"\n.temp t1 : f32[1, 2]\n"
+      ".program a\n.param n\n.import w[2] : weight[2, 2] = \"w.{}\"\n"
       ".entry main(x: f32[1, 2], i: i64) -> y: f32[1, 2]\n    matmul y, w[i], x\n    halt\n";
   Guest guest;
   guest.integers = {{"n", 2}};
