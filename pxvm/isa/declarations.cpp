@@ -88,6 +88,7 @@ class DeclarationChecker {
   }
 
   /// True when every symbol is known and of a kind in `scope`.
+  // Unknown symbols fail like forbidden ones: both would be a wrong index or value at link.
   bool uses_only(std::span<const SymbolId> symbols, unsigned scope) const {
     return std::all_of(symbols.begin(), symbols.end(), [&](SymbolId id) {
       return id < program_.symbols.size() &&
@@ -131,6 +132,8 @@ class DeclarationChecker {
     return true;
   }
 
+  // Defaults and bounds where they have no meaning are refused too: text could not express them,
+  // and disassembly would lose them.
   void check_symbol(const Symbol& symbol) {
     const Owner owner{"symbol", symbol.name};
     check_name(owner.what, owner.name, values_);
@@ -158,6 +161,7 @@ class DeclarationChecker {
     check_expression(owner, "value", constant.value);
   }
 
+  // Two tensors with one home would be two types for one register at entry.
   void check_tensor(const TensorDecl& decl) {
     check_name("tensor", decl.name, tensors_);
     check_shape(decl);
@@ -204,6 +208,8 @@ class DeclarationChecker {
     }
   }
 
+  // Matrices stay packed in the mapped sheet; vectors are widened to f32 once at link. Nothing else
+  // has a place to live.
   void check_import(const TensorDecl& decl) {
     if (decl.kind != Kind::kImport) {
       if (!decl.patterns.empty()) report("tensor", decl.name, "only imports have name patterns");
@@ -264,6 +270,8 @@ class DeclarationChecker {
     }
   }
 
+  // The machine sets a dimension or argument symbol from the scalar argument of its name, so names
+  // must be unique within an entry.
   void check_entry(const Entry& entry) {
     const Owner owner{"entry", entry.name};
     check_name(owner.what, owner.name, entries_);
@@ -290,6 +298,8 @@ class DeclarationChecker {
     }
   }
 
+  // Hosts write inputs by tensor name; an argument under another name would be a second name for
+  // it.
   void check_tensor_argument(const Owner& owner, const Entry::Argument& argument) {
     const bool is_input = argument.decl < program_.tensors.size() &&
                           program_.tensors[argument.decl].kind == Kind::kInput;
@@ -317,6 +327,7 @@ class DeclarationChecker {
     }
   }
 
+  // A wrong table would not harm the machine, but it would send a person to the wrong line.
   void check_debug() {
     const DebugInfo& debug = program_.debug;
     if (!debug.lines.empty() && debug.lines.size() != program_.code.size()) {

@@ -45,6 +45,8 @@ std::string_view sign_of(Op op) {
   }
 }
 
+// A constant that is infinite or NaN would poison every activation silently; it stops the link
+// instead.
 Result<Number> finite(double value) {
   if (!std::isfinite(value))
     return fail(Errc::kInvalid, "the value of an expression is {}, not a finite number", value);
@@ -59,6 +61,7 @@ std::optional<std::int64_t> integer_binary(Op op, std::int64_t a, std::int64_t b
   return __builtin_sub_overflow(a, b, &out) ? std::nullopt : std::optional(out);
 }
 
+// f64 with one rounding per operation: the same bits on every machine.
 Result<Number> binary(Op op, const Number& a, const Number& b) {
   if (op == Op::kDiv) {
     if (b.as_real() == 0) return fail(Errc::kInvalid, "an expression divides by zero");
@@ -125,6 +128,7 @@ Piece literal_piece(const Step& step, std::span<const std::string> names) {
 Piece unary_piece(Op op, const Piece& operand) {
   if (op == Op::kSqrt) return {"sqrt(" + operand.text + ")", 4};
   // "-5" would be read as a literal, so only names and calls stay bare behind a sign.
+  // Also keeps two signs apart: "-(-x)".
   const bool bare = operand.precedence == 4 && operand.text.find_first_of("0123456789(") != 0;
   return {"-" + (bare ? operand.text : "(" + operand.text + ")"), 3};
 }
@@ -148,6 +152,7 @@ Expression Expression::real(double value) {
   return {{Step{Op::kReal, 0, value, 0}}};
 }
 
+// Everything that does not depend on values, so evaluate and text need no bounds of their own.
 Result<void> Expression::check(std::size_t symbol_count) const {
   if (steps.size() > kMaxSteps) {
     return fail(Errc::kLimit, "an expression has {} steps, at most {}", steps.size(), kMaxSteps);

@@ -55,6 +55,8 @@ Flow::Flow(const Program& program, const std::vector<bool>& sound)
   find_leaders();
 }
 
+// Comparing shapes at every join would cost a walk over polynomials; with one representative per
+// type it is a comparison of two indices.
 void Flow::find_types() {
   std::unordered_map<std::string, std::uint16_t> first;
   for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
@@ -63,6 +65,7 @@ void Flow::find_types() {
   }
 }
 
+// The same at every entry: homes belong to the program, not to a call.
 void Flow::preset() {
   for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
     const TensorDecl& decl = program_.tensors[i];
@@ -74,6 +77,7 @@ void Flow::preset() {
   }
 }
 
+// One slot per destination of a view instruction. Most programs have a dozen, so a state is small.
 void Flow::find_slots() {
   slot_of_.fill(-1);
   for (const Instruction& instruction : program_.code) {
@@ -85,6 +89,8 @@ void Flow::find_slots() {
   }
 }
 
+// A block starts at an entry, at a branch target and behind a branch. Behind `halt`, `trap` and
+// `br` nothing starts unless something jumps there: such code is never visited.
 void Flow::find_leaders() {
   leader_.assign(program_.code.size(), false);
   for (const Entry& entry : program_.entries) leader_[entry.start] = true;
@@ -102,6 +108,7 @@ void Flow::find_leaders() {
   queued_.resize(blocks, false);
 }
 
+// Two tensors may be meant. What counts later is only whether both may be written.
 std::uint16_t Flow::join_roots(std::uint16_t a, std::uint16_t b) const {
   if (a == b) return a;
   return is_writable(program_, a) && is_writable(program_, b) ? RegisterCell::kManyWritable
@@ -116,6 +123,7 @@ RegisterCell Flow::join(RegisterCell a, RegisterCell b) const {
   const auto lacks = [](const RegisterCell& c) {
     return c.status == Status::kUnset || c.status == Status::kPartly;
   };
+  // A register that one path leaves unset is the likelier mistake, so it is named before the type.
   if (lacks(a) || lacks(b)) return {Status::kPartly, 0, 0};
   if (a.status != Status::kKnown || b.status != Status::kKnown ||
       type_of_[a.type] != type_of_[b.type]) {
@@ -125,6 +133,7 @@ RegisterCell Flow::join(RegisterCell a, RegisterCell b) const {
   return {Status::kKnown, type, join_roots(a.root, b.root)};
 }
 
+// Registers without a slot never change, so they are not part of a state.
 RegisterCell Flow::cell(const State& state, std::uint8_t reg) const {
   const std::int16_t slot = slot_of_[reg];
   return slot >= 0 ? state[static_cast<std::size_t>(slot)] : at_entry_[reg];
@@ -148,6 +157,8 @@ void Flow::apply(std::size_t pc, State& state) const {
   if (const auto view = home_decl_[instruction.d]) target = {Status::kKnown, *view, source.root};
 }
 
+// False when the work or the cells have run out: hostile code can be all branches, and every branch
+// costs a state (256 slots x 2^20 instructions would be 1.5 GB).
 bool Flow::joins(const State& state, std::size_t target) {
   const std::uint32_t block = block_of_[target];
   std::optional<State>& known = states_[block];
@@ -163,6 +174,8 @@ bool Flow::joins(const State& state, std::size_t target) {
       (*known)[i] = joined;
     }
   }
+  // Lowest pc first: a loop body is visited in order, and a reducible loop needs two or three
+  // rounds.
   if (changed && !queued_[block]) {
     queued_[block] = true;
     queue_.push_back(target);
@@ -181,6 +194,7 @@ std::size_t Flow::block_end(std::size_t leader) const {
   }
 }
 
+// Bad targets and running off the end were reported by others; here they just lead nowhere.
 bool Flow::leave(std::size_t pc, const State& state) {
   const Exits exits = exits_of(program_.code[pc]);
   if (exits.branches) {

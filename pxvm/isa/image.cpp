@@ -21,6 +21,7 @@ struct SectionPlace {
 };
 using Places = std::array<SectionPlace, kSectionCount>;
 
+// Fields up to the digest have fixed places (docs/spec/program_image.md), so the header is one row.
 void write_header(const Places& places, const Xxh128& digest, ByteWriter& out) {
   out.bytes(as_bytes(kProgramMagic));
   out.u16(kProgramFormatVersion);
@@ -36,6 +37,7 @@ void write_header(const Places& places, const Xxh128& digest, ByteWriter& out) {
   out.pad_to(kRowBytes);
 }
 
+// An older version is refused as well: there is none, so the number is damage.
 Result<void> check_versions(ByteReader& in) {
   PX_TRY(const std::uint16_t format, in.u16("format version"));
   PX_TRY(const std::uint16_t isa, in.u16("ISA version"));
@@ -51,6 +53,7 @@ Result<void> check_versions(ByteReader& in) {
   return {};
 }
 
+// Before anything is read or allocated: the pixels are there, and no more than the caps allow.
 Result<void> check_geometry(const RgbImage& image) {
   if (image.width != kProgramImageWidth) {
     return fail(Errc::kInvalid,
@@ -96,6 +99,7 @@ Result<Places> read_places(ByteReader& in, std::uint64_t rows) {
   return places;
 }
 
+// Padding must be zero, or a program would have many pictures and hide bytes in them.
 bool all_zero(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
@@ -110,6 +114,7 @@ Result<Bytes> section_bytes(Bytes pixels, const SectionPlace& place, std::size_t
   return rows.first(place.bytes);
 }
 
+// Detects accidents and says which kind; a forger can recompute it, which is why verify comes next.
 Result<void> check_digest(const Xxh128& stored, const Xxh128& found) {
   if (stored == found) return {};
   return fail(Errc::kInvalid,
@@ -179,6 +184,7 @@ Result<RgbImage> encode_program(const Program& program) {
     body.bytes(section.view());
     body.pad_to(kRowBytes);
   }
+  // Row counts and byte counts fit u32: kMaxRows rows are 288 MiB.
   const std::uint64_t rows = 1 + body.size() / kRowBytes;
   if (rows > kMaxRows) {
     return fail(Errc::kLimit, "program '{}' needs {} rows of pixels, at most {}", program.name,

@@ -47,6 +47,7 @@ Result<std::string> read_text(ByteReader& in, std::string_view what) {
   return in.string32(Limits::kStringBytes, what);
 }
 
+// Only the member that counts is stored, so equal numbers have equal bytes.
 void write_number(const Number& number, ByteWriter& out) {
   out.u8(number.is_integer ? 0 : 1);
   if (number.is_integer) {
@@ -97,6 +98,8 @@ Result<Symbol> read_symbol(ByteReader& in, std::size_t symbol_count) {
   return symbol;
 }
 
+// Bounds of a dimension may name parameters declared after it, so symbols are checked against the
+// count and not against what has been read.
 Result<void> read_symbols(ByteReader& in, Program& program) {
   PX_TRY(program.name, read_text(in, "program name"));
   PX_TRY(const std::uint32_t count, read_count(in, Limits::kSymbols, 10, "symbol count"));
@@ -148,6 +151,7 @@ Result<void> read_tensor_type(ByteReader& in, std::size_t symbols, TensorDecl& d
   return {};
 }
 
+// The least size of a record, given to read_count, is that of one with empty names and tables.
 Result<TensorDecl> read_tensor(ByteReader& in, std::size_t symbols) {
   TensorDecl decl;
   PX_TRY(decl.name, read_text(in, "tensor name"));
@@ -290,6 +294,8 @@ Result<Entry::Requirement> read_requirement(ByteReader& in, std::size_t symbols)
   return requirement;
 }
 
+// Start, tensors and registers are stored as they are; whether they exist is the verifier's
+// question.
 Result<Entry> read_entry(ByteReader& in, std::size_t symbols) {
   Entry entry;
   PX_TRY(entry.name, read_text(in, "entry name"));
@@ -383,6 +389,7 @@ void write_debug(const Program& program, ByteWriter& out) {
   }
 }
 
+// Nothing and an empty table would mean the same, so the empty table is refused.
 Result<void> read_debug(ByteReader& in, Program& program) {
   if (in.remaining() == 0) return {};
   PX_TRY(const std::uint32_t files, read_count(in, kMaxU16, 4, "file count"));
@@ -472,6 +479,7 @@ Result<void> code_fits(const Program& program) {
   return {};
 }
 
+// encode checks what decode would refuse, so that a picture that was written can be read.
 Result<void> tables_fit(const Program& program) {
   PX_CHECK(fits(program.symbols.size(), Limits::kSymbols, "symbols"));
   PX_CHECK(fits(program.tensors.size(), Limits::kTensors, "tensors"));

@@ -52,6 +52,7 @@ Polynomial Polynomial::symbol(SymbolId id) {
   return out;
 }
 
+// Binary search keeps normal form at every step, so no operation has to sort or merge afterwards.
 bool Polynomial::insert(Term term) {
   const auto it = std::lower_bound(terms_.begin(), terms_.end(), term, comes_before);
   if (it == terms_.end() || it->symbols != term.symbols) {
@@ -90,6 +91,8 @@ std::optional<Polynomial> Polynomial::subtract(const Polynomial& a, const Polyno
   return out;
 }
 
+// At most kMaxTerms^2 products; intermediate terms count towards the cap even if later ones would
+// cancel them, which only hostile shapes meet.
 std::optional<Polynomial> Polynomial::multiply(const Polynomial& a, const Polynomial& b) {
   Polynomial out;
   for (const Term& x : a.terms_) {
@@ -114,6 +117,8 @@ std::optional<std::int64_t> Polynomial::as_constant() const {
 Result<std::int64_t> Polynomial::evaluate(std::span<const std::int64_t> symbols) const {
   std::int64_t sum = 0;
   for (const Term& term : terms_) {
+    // After an overflow the loop goes on, so that an unknown symbol is always the error that is
+    // named.
     std::optional<std::int64_t> product = term.coefficient;
     for (const SymbolId id : term.symbols) {
       if (id >= symbols.size()) {
@@ -181,6 +186,7 @@ Result<Polynomial::Term> read_term(ByteReader& in, std::size_t symbol_count) {
 
 }  // namespace
 
+// Only normal form is accepted, or equality of shapes would depend on who wrote the picture.
 Result<Polynomial> Polynomial::read(ByteReader& in, std::size_t symbol_count) {
   PX_TRY(const std::uint16_t count, in.u16("term count"));
   if (count > kMaxTerms) {

@@ -46,6 +46,7 @@ std::string quoted(std::string_view text) {
   return out + (text.size() > kShownStringBytes ? "\"..." : "\"");
 }
 
+// A linear search: texts are made for messages and listings, never while a program runs.
 std::string tensor_text(const Program& program, std::int32_t reg) {
   const auto it =
       std::find_if(program.tensors.begin(), program.tensors.end(),
@@ -73,6 +74,8 @@ std::string host_text(std::int32_t number) {
   return info != nullptr ? std::string(info->text) : fmt::format("#{}", number);
 }
 
+// Indices are shown as they are when a table does not have them: this text is needed most when a
+// program is wrong.
 std::string operand_text(const Program& program, std::size_t pc, const OpInfo& info,
                          const Operand& operand) {
   const std::int32_t value = field_value(program.code[pc], info, operand.field);

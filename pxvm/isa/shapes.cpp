@@ -50,6 +50,8 @@ class Unifier {
   Unifier(const Program& program, std::span<const ShapedOperand> operands, const AttrRecord* attr)
       : program_(program), operands_(operands), attr_(attr) {}
 
+  // Names are bound in a first round over all operands and products compared in a second, so a
+  // product may stand before the names it needs.
   std::optional<ShapeMismatch> run(std::span<const ShapePattern> patterns) {
     for (const bool names_first : {true, false}) {
       for (const ShapePattern& pattern : patterns) {
@@ -79,6 +81,8 @@ class Unifier {
     return fmt::format("{} is {}", operand.decl->name, shape_text(program_, operand.decl->dims));
   }
 
+  // Rank is exact: nothing broadcasts, and a vector is no matrix of one row. Implicit rules would
+  // let a shape mistake through as another meaning.
   std::optional<ShapeMismatch> match(const ShapePattern& pattern, const ShapedOperand& operand,
                                      bool names_pass) {
     const std::vector<Polynomial>& dims = operand.decl->dims;
@@ -95,6 +99,8 @@ class Unifier {
     return std::nullopt;
   }
 
+  // Equality of normal forms is equality for all parameter values; two names that happen to agree
+  // in one model do not match, and a program that relies on it should use one name.
   std::optional<ShapeMismatch> bind(std::string_view name, const Polynomial& value,
                                     const ShapedOperand& operand) {
     const auto it = std::find_if(bindings_.begin(), bindings_.end(),
@@ -124,6 +130,8 @@ class Unifier {
                                    wanted ? wanted->text(names) : "computable", value.text(names))};
   }
 
+  // nullopt when a name is not bound or the product leaves the caps of Polynomial: then nothing was
+  // proved, and the caller reports it.
   std::optional<Polynomial> product(const std::vector<std::string>& factors) const {
     auto out = std::optional(Polynomial::constant(1));
     for (const std::string& factor : factors) {
@@ -173,6 +181,8 @@ std::vector<ShapePattern> parse_shapes(std::string_view shapes) {
     std::string_view word = cut(shapes, ' ');
     if (word.empty()) continue;
     ShapePattern pattern;
+    // The text is our own table's (opcodes.def), so a malformed word is our bug; a test parses
+    // every row.
     const std::size_t letter = kFieldLetters.find(word[0]);
     PX_ASSERT(letter != std::string_view::npos && word.size() > 3 && word[1] == '[' &&
               word.back() == ']');

@@ -185,6 +185,9 @@ bool needs_separate_destination(Opcode opcode) {
          opcode == Opcode::kTopK;
 }
 
+// Findings name tensors as the source does: by home, else by the array element that is bound. An
+// instruction gets findings of one kind at a time, because a wrong type makes its shape
+// meaningless.
 class OperandChecker {
  public:
   OperandChecker(const Program& program, const Flow& flow, FindingList& findings)
@@ -272,6 +275,7 @@ class OperandChecker {
     return false;
   }
 
+  // Access follows memory, not names: a view of an input is read-only because the input is.
   bool check_access(std::size_t pc, const Used& used) {
     const std::uint16_t root = used.cell.root;
     if (!writes_elements(used.operand.kind) || is_writable(program_, root)) return true;
@@ -305,6 +309,8 @@ class OperandChecker {
     }
   }
 
+  // Equal roots, or roots that several paths decide. For the latter only memory that can be written
+  // counts, since an import is never the destination.
   bool may_overlap(const OpInfo& info, const Used& written, const Used& other) const {
     const std::uint16_t a = written.cell.root;
     const std::uint16_t b = other.cell.root;
@@ -317,6 +323,7 @@ class OperandChecker {
     return written.reg != other.reg && windows && (!many || is_writable(program_, b));
   }
 
+  // A rank is known here, so `dim` needs no check at run time.
   void check_dimension(std::size_t pc, const OpInfo& info, const std::vector<Used>& used) {
     if (info.opcode != Opcode::kDim || used.empty()) return;
     const std::int32_t wanted = program_.code[pc].imm;
@@ -327,6 +334,7 @@ class OperandChecker {
                        shape_text(program_, decl.dims), wanted));
   }
 
+  // Patterns are parsed once per opcode in use, not once per instruction.
   void check_shapes(std::size_t pc, const OpInfo& info, const std::vector<Used>& used) {
     auto [patterns, added] = patterns_.try_emplace(info.opcode);
     if (added) patterns->second = parse_shapes(info.shapes);
@@ -353,6 +361,8 @@ class OperandChecker {
   std::map<Opcode, std::vector<ShapePattern>> patterns_;
 };
 
+// Bad instructions are reported first and then passed over: the data flow of the others is still
+// worth reporting, except that what a bad one sets is unknown.
 void check_code(const Program& program, FindingList& findings) {
   InstructionChecker instructions(program, findings);
   std::vector<bool> sound(program.code.size());
