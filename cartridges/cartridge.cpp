@@ -25,6 +25,8 @@ tl::unexpected<Error> not_a_cartridge(Bytes file) {
   return fail(Errc::kInvalid, "not a cartridge: a PNG without a {} chunk", kIndexChunk);
 }
 
+/// The index, checked against the file it came from. A missing payload is told apart from a cut
+/// one: the first is an editor's work and has a name, the second is a broken copy.
 Result<CartridgeIndex> read_index(Bytes file) {
   PX_TRY(const auto chunk, pixelfs::find_png_chunk(file, kIndexChunk));
   if (!chunk) return not_a_cartridge(file);
@@ -64,6 +66,7 @@ Result<void> check_places(const Manifest& manifest, const CartridgeIndex& index)
   return {};
 }
 
+/// Both digests: XXH3 finds damage quickly, BLAKE3 is what a signature rests on.
 Result<void> verify_entry(const ManifestEntry& entry, Bytes bytes) {
   const Xxh128 fast = xxh3_128(bytes);
   if (!(fast == entry.xxh3))
@@ -122,6 +125,7 @@ Result<Cartridge> Cartridge::from_bytes(Bytes bytes, std::string name) {
   Cartridge cartridge;
   cartridge.bytes_ = bytes;
   PX_TRY(cartridge.label_size_, pixelfs::png_length(bytes));
+  // Only addresses and digests are kept; no entry has been looked at yet, however large.
   cartridge.manifest_size_ = index->manifest_size;
   cartridge.path_ = std::move(name);
   cartridge.manifest_ = *std::move(manifest);

@@ -58,6 +58,7 @@ constexpr std::array<RealKey, 4> kSamplingReals{
 
 // ---- reading
 
+/// First of all: a newer major version may give any other key another meaning.
 Result<void> read_version(const JsonObject& top, Manifest& out) {
   PX_TRY(const Json* version, top.array_or_null("pxa_version"));
   if (version == nullptr || version->size() != 2)
@@ -101,6 +102,7 @@ Result<std::vector<std::int32_t>> read_ids(const JsonObject& object, std::string
   return out;
 }
 
+/// Who made it is part of the record: people and models are told apart.
 Result<void> read_creator(const JsonObject& top, Manifest& out) {
   const Json* value = top.find("creator");
   if (value == nullptr) return {};
@@ -114,6 +116,8 @@ Result<void> read_creator(const JsonObject& top, Manifest& out) {
   return {};
 }
 
+/// The program's .params are typed, so a name belongs to exactly one of the two maps and 1.0 is no
+/// integer.
 Result<void> read_hyper_parameters(const JsonObject& top, Manifest& out) {
   if (const Json* value = top.find("integers"); value != nullptr) {
     PX_TRY(const JsonObject integers, JsonObject::of(*value, top.at("integers")));
@@ -132,6 +136,7 @@ Result<void> read_hyper_parameters(const JsonObject& top, Manifest& out) {
   return {};
 }
 
+/// Absent values keep the defaults of the struct.
 Result<void> read_sampling(const JsonObject& top, Manifest& out) {
   const Json* value = top.find("sampling");
   if (value == nullptr) return {};
@@ -160,6 +165,7 @@ Result<void> read_self_tests(const JsonObject& top, Manifest& out) {
   return {};
 }
 
+/// One entry; its place in the file is checked by Cartridge, which knows the file.
 Result<ManifestEntry> read_entry(const JsonObject& object, ManifestForm form) {
   ManifestEntry entry;
   PX_TRY(entry.name, object.text("name"));
@@ -180,6 +186,7 @@ Result<ManifestEntry> read_entry(const JsonObject& object, ManifestForm form) {
   return entry;
 }
 
+/// Entries in file order. Names are unique so that unpacking and lookups have one answer.
 Result<void> read_entries(const JsonObject& top, ManifestForm form, Manifest& out) {
   PX_TRY(const Json* array, top.array_or_null("entries"));
   if (array == nullptr) {
@@ -231,6 +238,7 @@ Json to_json(const ManifestEntry& entry) {
               {"blake3", to_hex(entry.blake3)}};
 }
 
+/// Everything that is not plain text.
 Json lists_to_json(const Manifest& manifest) {
   Json out = Json::object();
   out["capabilities"] = manifest.capabilities;
@@ -269,6 +277,7 @@ Result<Manifest> parse_manifest(Bytes json, ManifestForm form) {
   PX_CHECK(read_sampling(top, out));
   PX_CHECK(read_self_tests(top, out));
   PX_CHECK(read_entries(top, form, out));
+  // Keys of later minor versions travel along unread.
   for (const auto& [key, value] : document.items())
     if (!is_known_key(key)) out.unknown[key] = value.dump();
   return out;

@@ -28,6 +28,8 @@ Result<void> check_no_links(const fs::path& root, const std::string& name) {
   return {};
 }
 
+/// Content decides, names only help where content says nothing: a sheet stays a sheet whatever it
+/// is called.
 EntryKind kind_of_file(const fs::path& path, Bytes content) {
   switch (pixelfs::identify(content).kind) {
     case pixelfs::FileKind::kSheet:
@@ -86,6 +88,7 @@ EntrySource entry_from_file(const ManifestEntry& entry, const fs::path& path) {
           0};
 }
 
+/// Requires: check_entry_name(name) held, so the path stays below root unless a link leads away.
 Result<void> write_new_file(const fs::path& root, const std::string& name, Bytes content) {
   const fs::path path = root / name;
   PX_CHECK(check_no_links(root, name));
@@ -128,6 +131,7 @@ Result<void> pack(const fs::path& path, Manifest manifest, std::vector<EntrySour
 }
 
 Result<void> unpack(const Cartridge& cartridge, const fs::path& folder) {
+  // All names are tried before the first byte is written: unpacking is whole or not at all.
   std::vector<std::string> names{"manifest.json", "label.png"};
   for (const ManifestEntry& entry : cartridge.manifest().entries) names.push_back(entry.name);
   for (const std::string& name : names) {
@@ -148,6 +152,8 @@ Result<void> pack_folder(const fs::path& folder, const fs::path& path) {
   auto draft = parse_manifest(json, ManifestForm::kDraft);
   if (!draft) return in_context((folder / "manifest.json").string(), std::move(draft).error());
   Manifest manifest = *std::move(draft);
+  // An author may leave the list out; unpack's manifest has it, and its order gives the same bytes
+  // again.
   if (manifest.entries.empty()) {
     PX_TRY(manifest.entries, list_folder(folder));
   }

@@ -74,6 +74,8 @@ std::string count_text(std::uint64_t count) {
   return fmt::format("{}", count);
 }
 
+/// The label's words. Everything comes from the manifest, so the picture is as reproducible as the
+/// file.
 LabelContent label_content(const Manifest& manifest) {
   LabelContent content;
   content.title = manifest.title.empty() ? manifest.name : manifest.title;
@@ -130,6 +132,7 @@ CartridgeWriter::~CartridgeWriter() = default;
 Result<CartridgeWriter> CartridgeWriter::create(const std::filesystem::path& path) {
   PX_TRY(AtomicFile file, AtomicFile::create(path));
   auto impl = std::make_unique<Impl>(std::move(file));
+  // Held free with zeros; the label is written last, when the manifest's digest is known.
   PX_CHECK(impl->file.write(ByteVector(kLabelReserve)));
   return CartridgeWriter(std::move(impl));
 }
@@ -184,6 +187,7 @@ Result<void> CartridgeWriter::add(const EntryHead& head, Bytes content) {
 
 Result<Manifest> CartridgeWriter::finish(Manifest manifest) {
   PX_ASSERT(!impl_->open);
+  // Taken out, so that every error path drops the temporary file.
   const std::unique_ptr<Impl> impl = std::move(impl_);
   manifest.major = kManifestMajor;
   manifest.minor = kManifestMinor;

@@ -156,6 +156,7 @@ class Parser {
   [[nodiscard]] std::uint64_t position() const { return reader_.position(); }
 
  private:
+  /// Length and bytes, in place. Errors: kLimit before the bytes are looked at.
   Result<std::string_view> string(std::uint64_t max_bytes, std::string_view what) {
     PX_TRY(const std::uint64_t length, reader_.u64(what));
     if (length > max_bytes)
@@ -182,6 +183,8 @@ class Parser {
     return decode_fixed(type, raw);
   }
 
+  /// The count is bounded by the bytes left before anything is reserved: a file can ask for at most
+  /// twice its size.
   Result<GgufValue> array() {
     GgufArray out;
     PX_TRY(out.element, value_type());
@@ -205,6 +208,7 @@ class Parser {
     return GgufValue{GgufType::kArray, std::move(out)};
   }
 
+  /// Codes from 128 on are ours and never come from a GGUF file.
   static Result<tensor::DType> tensor_type(std::string_view name, std::uint32_t code) {
     if (code < 128) {
       const auto dtype = tensor::dtype_from_code(code);
@@ -219,6 +223,7 @@ class Parser {
     return fail(Errc::kInvalid, "tensor {}: unknown type {}", name, code);
   }
 
+  /// Canonical bytes of the tensor; products are checked, so {2^32, 2^32} does not wrap to nothing.
   static Result<std::uint64_t> tensor_size(const GgufTensor& tensor) {
     std::uint64_t rows = 1;
     std::uint64_t elements = 1;
@@ -243,6 +248,7 @@ class Parser {
   std::uint64_t file_size_;
 };
 
+/// 32 unless the file says otherwise.
 Result<std::uint64_t> read_alignment(
     const std::map<std::string, GgufValue, std::less<>>& metadata) {
   const auto found = metadata.find("general.alignment");
@@ -286,6 +292,7 @@ tl::unexpected<Error> wrong_type(std::string_view key, std::string_view expected
               gguf_type_name(value.type));
 }
 
+/// The value itself; kNotFound where it is missing.
 template <class T>
 Result<T> required(Result<std::optional<T>> found, std::string_view key) {
   if (!found) return tl::unexpected<Error>(std::move(found).error());

@@ -57,6 +57,8 @@ Result<void> refuse_variants(const GgufFile& file) {
   return {};
 }
 
+/// Head counts and sizes. Query and key/value heads group evenly, and rotation works on pairs of
+/// elements.
 Result<void> read_heads(const GgufFile& file, LlamaShape& out) {
   PX_TRY(out.n_head, positive(file, "llama.attention.head_count"));
   PX_TRY(out.n_kv, positive_or(file, "llama.attention.head_count_kv", out.n_head));
@@ -126,6 +128,7 @@ class Picker {
   std::set<std::string> taken_;
 };
 
+/// The nine tensors of a layer, in the order the forward pass reads them.
 Result<void> take_layer(Picker& picker, const LlamaShape& s, std::int64_t layer) {
   const std::string prefix = fmt::format("blk.{}.", layer);
   const std::int64_t q = s.n_head * s.head_dim;

@@ -74,6 +74,8 @@ Result<Directory> find_directory(Bytes file) {
   return fail(Errc::kInvalid, "not an npz archive: no zip end record");
 }
 
+/// One entry of the central directory. Sizes and CRC are taken from here: a streaming writer leaves
+/// them empty in the local header, and NumPy puts zip64 fields there even for small members.
 Result<Member> read_member(ByteReader& reader) {
   PX_TRY(const std::uint32_t signature, reader.u32("zip directory entry"));
   if (signature != kCentralSignature)
@@ -131,6 +133,8 @@ Result<Bytes> packed_bytes(Bytes file, const Member& member, std::uint64_t direc
   return file.subspan(start, member.packed);
 }
 
+/// The output of inflate is capped by the announced size, which the caller has capped by the
+/// limits.
 Result<NpyArray> unpack_member(Bytes file, const Member& member, std::uint64_t directory_offset) {
   PX_TRY(std::string name, array_name(member.name));
   if ((member.flags & kEncrypted) != 0) return fail(Errc::kUnsupported, "member is encrypted");
@@ -169,6 +173,7 @@ void write_shared(ByteWriter& out, const Member& member) {
   out.u16(0);
 }
 
+/// Local header and content, appended; returns what the central directory repeats.
 Result<Member> write_member(ByteWriter& out, const NpyArray& array) {
   Member member;
   member.name = array.name + std::string(kSuffix);

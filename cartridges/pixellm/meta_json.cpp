@@ -15,6 +15,7 @@ constexpr std::size_t kMaxTensors = 64;
 constexpr std::uint64_t kMaxSide = 1U << 20U;  // of the picture
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 24U;
 
+/// One tensor's record; whether it fits its neighbours is read_tensors' business.
 Result<MetaTensor> read_tensor(const JsonObject& object) {
   MetaTensor out;
   PX_TRY(out.name, object.text("name"));
@@ -74,6 +75,7 @@ Result<void> read_tensors(const JsonObject& top, Meta& out) {
   return {};
 }
 
+/// The picture must hold every byte that was announced.
 Result<void> read_size(const JsonObject& top, Meta& out) {
   PX_TRY(const std::uint64_t width, top.count("image_width"));
   PX_TRY(const std::uint64_t height, top.count("image_height"));
@@ -85,6 +87,7 @@ Result<void> read_size(const JsonObject& top, Meta& out) {
   return {};
 }
 
+/// Only the one architecture and quantisation the format ever had.
 Result<void> read_architecture(const JsonObject& top, Meta& out) {
   PX_TRY(const Json* value, top.need("architecture"));
   PX_TRY(const JsonObject object, JsonObject::of(*value, top.at("architecture")));
@@ -105,6 +108,7 @@ std::string json_string(std::string_view text) {
   return Json(std::string(text)).dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
+/// Python's indent=2 puts every number of a list on its own line.
 void append_tensor(std::string& out, const MetaTensor& tensor) {
   out += "    {\n      \"name\": " + json_string(tensor.name) + ",\n      \"shape\": [\n";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i)

@@ -111,6 +111,7 @@ void shape_picture(Encoded& out) {
   out.image.pixels.resize(std::size_t{3} * meta.image_width * meta.image_height);
 }
 
+/// A picture and a meta.json come from two files; they may belong to different models.
 Result<void> check_picture(const pixelfs::ImageView& image, const Meta& meta) {
   if (image.channels != 3 || image.width != meta.image_width || image.height != meta.image_height)
     return fail(Errc::kInvalid,
@@ -129,6 +130,7 @@ double tolerance(const MetaTensor& tensor) {
   return tensor.half_step() + 8.0 * double{std::numeric_limits<float>::epsilon()} * largest;
 }
 
+/// The picture's bytes as canonical u8affine bytes: nothing is quantised a second time.
 pixelfs::TensorInput sheet_input(const MetaTensor& tensor, Bytes picture) {
   pixelfs::TensorInput input;
   input.name = tensor.name;

@@ -51,6 +51,7 @@ Result<void> check_view(const pixelfs::ImageView& image, std::uint32_t max_heigh
   return {};
 }
 
+/// Most likely first, each confidence a probability: what a reader of the picture may rely on.
 Result<void> check_predictions(std::span<const Prediction> predictions, ProtocolVersion version) {
   if (predictions.empty() || predictions.size() > kMaxTokens)
     return fail(Errc::kInvalid, "{} predictions, expected 1 to {}", predictions.size(), kMaxTokens);
@@ -67,6 +68,7 @@ Result<void> check_predictions(std::span<const Prediction> predictions, Protocol
   return {};
 }
 
+/// The third byte of the first pixel, and whether that version can name every token.
 Result<ProtocolVersion> read_version(const Pixel& head, std::uint64_t vocab) {
   if (head[2] != 1 && head[2] != 2)
     return fail(Errc::kUnsupported, "input image: protocol version {}; 1 and 2 are known", head[2]);
