@@ -13,6 +13,9 @@ using infinite_map::RegionKind;
 using infinite_map::RegionSpec;
 using isa::TensorDecl;
 
+constexpr std::int64_t kWidestRow = 8192;
+constexpr std::int64_t kWrappedRow = 1024;
+
 /// "blk.7.attn_q.weight" -> 7; -1 when the name carries no layer.
 std::int32_t layer_of(std::string_view name) {
   constexpr std::string_view kPrefix = "blk.";
@@ -52,6 +55,15 @@ std::optional<RegionSpec> live_region(const std::string& model, const TensorDecl
   spec.height_px = view.dims[0];
   if (view.element == TensorDecl::Element::kF32) {
     spec.kind = RegionKind::kActivation;
+    if (view.dims[1] >
+        kWidestRow) {  // logits: a picture nobody could look at; shown as rows of a fixed width
+      spec.width_px = kWrappedRow;
+      spec.height_px = (view.elements() + kWrappedRow - 1) / kWrappedRow;
+      spec.source = infinite_map::vector_source(
+          {reinterpret_cast<const float*>(view.data), static_cast<std::size_t>(view.elements())},
+          kWrappedRow, 4.0F);
+      return spec;
+    }
     spec.source = infinite_map::f32_source(
         {reinterpret_cast<const float*>(view.data), view.dims[0], view.dims[1], view.dims[1]},
         4.0F);

@@ -19,11 +19,11 @@ Result<cartridges::ProgramSource> find_embedded_program(std::string_view archite
 }
 
 void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path& output,
-                 bool as_f32) {
+                 bool as_f32, const cartridges::FindProgram& find_program) {
   cartridges::ImportOptions options;
   options.output = output;
   if (as_f32) options.as_dtype = tensor::DType::kF32;
-  options.find_program = find_embedded_program;
+  options.find_program = find_program;
   const auto report = cartridges::import_model(gguf, options);
   INFO((report ? "" : report.error().message));
   REQUIRE(report);
@@ -31,7 +31,7 @@ void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path&
 
 Model::Model(const std::filesystem::path& gguf, const ModelOptions& options) {
   const auto cartridge = folder_ / "model.pxa";
-  import_gguf(gguf, cartridge, options.as_f32);
+  import_gguf(gguf, cartridge, options.as_f32, options.find_program);
   hypervisor::HypervisorOptions host;
   host.threads = options.threads;
   host.kernels = options.kernels;

@@ -16,12 +16,16 @@
 
 namespace pxos::test {
 
+/// The embedded program for an architecture, as importers want it.
+Result<cartridges::ProgramSource> find_embedded_program(std::string_view architecture);
+
 struct ModelOptions {
   std::size_t threads = 2;
   std::string kernels;  ///< empty: PXOS_KERNELS or the fastest
   bool as_f32 = false;
   std::int64_t context = 0;
   std::int64_t batch = 0;
+  cartridges::FindProgram find_program = find_embedded_program;
 };
 
 /// A mounted model with everything it lives in.
@@ -32,6 +36,7 @@ class Model {
 
   [[nodiscard]] hypervisor::Hypervisor& hypervisor() { return *hypervisor_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::filesystem::path cartridge() const { return folder_ / "model.pxa"; }
   /// Exclusive use of the mount; fails the test on error.
   void with(const std::function<Result<void>(hypervisor::Mount&)>& use);
 
@@ -41,12 +46,10 @@ class Model {
   std::string name_;
 };
 
-/// The embedded program for an architecture, as importers want it.
-Result<cartridges::ProgramSource> find_embedded_program(std::string_view architecture);
-
 /// Imports `gguf` to `output` with the embedded programs; fails the test on error.
 void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path& output,
-                 bool as_f32 = false);
+                 bool as_f32 = false,
+                 const cartridges::FindProgram& find_program = find_embedded_program);
 
 /// XXH3-64 of f32 values with every NaN made the canonical one.
 [[nodiscard]] std::uint64_t logit_hash(std::span<const float> logits);
