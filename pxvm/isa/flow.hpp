@@ -70,7 +70,7 @@ class Flow {
   }
 
  private:
-  static constexpr std::uint64_t kMaxWork = std::uint64_t{1} << 28U;
+  static constexpr std::uint64_t kMaxWork = std::uint64_t{1} << 25U;  ///< under a second
   static constexpr std::uint64_t kMaxCells = std::uint64_t{1} << 24U;
 
   using State = std::vector<RegisterCell>;  ///< one cell per slot
