@@ -134,6 +134,9 @@ TEST_CASE("Weights are stored bit-exactly, or dequantised when asked", "[import]
     options.as_dtype = pxos::tensor::DType::kF32;
     REQUIRE(import_model(path, options).has_value());
     check_weights(*file, Cartridge::open(folder / "f32.pxa").value(), true);
+    // Caches in f32 go with weights in f32; other cartridges leave the choice to the program.
+    CHECK(Cartridge::open(folder / "f32.pxa")->manifest().integers.at("kv_bits") == 32);
+    CHECK_FALSE(Cartridge::open(folder / "exact.pxa")->manifest().integers.contains("kv_bits"));
   }
 }
 
