@@ -190,8 +190,8 @@ void bench_attention(tensor::OpContext& ctx, std::int64_t heads, std::int64_t kv
                      std::int64_t head_dim) {
   const std::int64_t ctx_len = 4096;
   const std::int64_t kv = kv_heads * head_dim;
-  const std::vector<std::uint16_t> k(static_cast<std::size_t>(ctx_len * kv), 0x3400);
-  const std::vector<std::uint16_t> v(static_cast<std::size_t>(ctx_len * kv), 0x3800);
+  std::vector<std::uint16_t> k(static_cast<std::size_t>(ctx_len * kv), 0x3400);
+  std::vector<std::uint16_t> v(static_cast<std::size_t>(ctx_len * kv), 0x3800);
   const std::vector<float> q(static_cast<std::size_t>(512 * heads * head_dim), 0.1F);
   std::vector<float> out(q.size());
   tensor::AttentionParams params;
