@@ -1,8 +1,10 @@
 #pragma once
 // Speed of a mounted model beside the limits of the machine, measured in the same run.
 //   decode share  = active weight bytes per token * tokens per second / DRAM read rate
-//   prefill share = 2 * multiply-adds of the weight matrices per token * tokens per second / int8 rate
-// Active bytes: every packed weight once, but one row only of an embedding that is not the output head too.
+//   prefill share = 2 * multiply-adds of the weight matrices per token * tokens per second / int8
+//   rate
+// Active bytes: every packed weight once, but one row only of an embedding that is not the output
+// head too.
 
 #include "hypervisor/mount.hpp"
 
@@ -34,7 +36,8 @@ struct BenchmarkReport {
   double second_mount_seconds = 0;
 };
 
-/// Medians over `repeats`. Errors: kUsage when the context cannot hold the tokens; those of evaluate().
+/// Medians over `repeats`. Errors: kUsage when the context cannot hold the tokens; those of
+/// evaluate().
 Result<BenchmarkReport> benchmark(Mount& mount, const BenchmarkOptions& options);
 
 }  // namespace pxos::hypervisor

@@ -1,6 +1,6 @@
 #pragma once
-// Probes of the machine's limits, for benchmarks: what a share is a share of. Measured in the same run as the thing
-// itself, because a shared machine changes from minute to minute.
+// Probes of the machine's limits, for benchmarks: what a share is a share of. Measured in the same
+// run as the thing itself, because a shared machine changes from minute to minute.
 
 #include "pxvm/base/bytes.hpp"
 #include "pxvm/base/thread_pool.hpp"
@@ -9,11 +9,12 @@
 
 namespace pxos::tensor {
 
-/// Bytes per second (1e9 = GB/s) of reading all `parts` once, one sequential stream per thread, shares cut evenly.
+/// Bytes per second (1e9 = GB/s) of reading all `parts` once, one sequential stream per thread,
+/// shares cut evenly.
 [[nodiscard]] double measure_read_bytes_per_second(ThreadPool& pool, std::span<const Bytes> parts);
 
-/// int8 multiply and add operations per second of all threads together, by the widest dot product this CPU has
-/// (vpdpbusd on 512 bits, else vpmaddubsw on 256, else plain C++), from registers.
+/// int8 multiply and add operations per second of all threads together, by the widest dot product
+/// this CPU has (vpdpbusd on 512 bits, else vpmaddubsw on 256, else plain C++), from registers.
 [[nodiscard]] double measure_int8_ops_per_second(ThreadPool& pool);
 
 /// Seconds of one empty parallel section of the pool (median of many).

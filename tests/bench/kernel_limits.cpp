@@ -17,7 +17,8 @@ std::uint64_t read_stream(const std::uint8_t* data, std::size_t bytes) {
 
 std::uint64_t int8_loop(std::size_t rounds) {
   __m512i sum[16];
-  for (int j = 0; j < 16; ++j) sum[j] = _mm512_set1_epi32(j);  // equal sums would be merged into one
+  for (int j = 0; j < 16; ++j)
+    sum[j] = _mm512_set1_epi32(j);  // equal sums would be merged into one
   __m512i a = _mm512_set1_epi8(3);
   __m512i b = _mm512_set1_epi8(5);
   for (std::size_t i = 0; i < rounds; ++i) {

@@ -1,9 +1,10 @@
 #pragma once
-// The function table of one instruction set. POD only: the kernel translation units include this header and
-// intrinsics, nothing else, so that no inline function compiled with their flags can be linked into baseline code.
-// Filled in by scalar.cpp, avx2.cpp and avx512.cpp; chosen at run time by select_kernels(). Every set gives the
-// same bits for every entry (NaN payloads apart); the arithmetic is documented in ops.hpp.
-// Nothing here allocates, checks or keeps a pointer. Callers are matmul.cpp, attention.cpp, rows.cpp, rope.cpp.
+// The function table of one instruction set. POD only: the kernel translation units include this
+// header and intrinsics, nothing else, so that no inline function compiled with their flags can be
+// linked into baseline code. Filled in by scalar.cpp, avx2.cpp and avx512.cpp; chosen at run time
+// by select_kernels(). Every set gives the same bits for every entry (NaN payloads apart); the
+// arithmetic is documented in ops.hpp. Nothing here allocates, checks or keeps a pointer. Callers
+// are matmul.cpp, attention.cpp, rows.cpp, rope.cpp.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,33 +17,35 @@ struct KernelRun {
   std::uint64_t count;
 };
 
-/// Bytes of one token's part of one 32-column block of an activation panel. A panel of w tokens is, for each
-/// block in ascending k: w x int8[32], w x f32 scale, w x int32 -128 * sum(q), w x f32 sum(q).
+/// Bytes of one token's part of one 32-column block of an activation panel. A panel of w tokens is,
+/// for each block in ascending k: w x int8[32], w x f32 scale, w x int32 -128 * sum(q), w x f32
+/// sum(q).
 inline constexpr std::size_t kPanelTokenBytes = 32 + 4 + 4 + 4;
 /// Widest panel of any set.
 inline constexpr std::uint32_t kMaxPanelTokens = 8;
 
 /// y[t, 16 g + r] for all tokens and a few consecutive row groups.
 struct MatmulChunk {
-  std::uint32_t dtype;         ///< DType code
-  std::uint32_t rows;          ///< rows to store: the last group may be cut
-  std::uint64_t cols;          ///< K
-  std::uint32_t blocks;        ///< units per group
+  std::uint32_t dtype;   ///< DType code
+  std::uint32_t rows;    ///< rows to store: the last group may be cut
+  std::uint64_t cols;    ///< K
+  std::uint32_t blocks;  ///< units per group
   std::uint32_t run_count;
   const KernelRun* runs;       ///< together ceil(rows / 16) * blocks units
   const std::uint8_t* panels;  ///< int8 panels for block dtypes, else f32 [k][w] panels
   std::uint32_t tokens;        ///< T
   std::uint32_t panel_tokens;  ///< width of every panel but the last
   std::int64_t y_stride;
-  float* y;                    ///< element (t, first row)
+  float* y;  ///< element (t, first row)
   float affine_min, affine_max;
-  std::uint8_t* scratch;       ///< 64-byte aligned, matmul_scratch_bytes(), one per thread
+  std::uint8_t* scratch;  ///< 64-byte aligned, matmul_scratch_bytes(), one per thread
 };
 
-/// One query head at one position against one tile; lo and hi bound the visible positions of the tile.
+/// One query head at one position against one tile; lo and hi bound the visible positions of the
+/// tile.
 struct AttentionQuery {
-  const float* q;   ///< [head_dim]
-  float* partial;   ///< m, l, 14 unused, o[head_dim rounded up to 16]; 64-byte aligned
+  const float* q;  ///< [head_dim]
+  float* partial;  ///< m, l, 14 unused, o[head_dim rounded up to 16]; 64-byte aligned
   std::uint32_t lo, hi;
 };
 
@@ -68,7 +71,7 @@ struct RopeRow {
 };
 
 struct KernelTable {
-  const char* name;  ///< "scalar", "avx2", "avx512"
+  const char* name;              ///< "scalar", "avx2", "avx512"
   std::uint32_t prefill_tokens;  ///< panel width for many tokens, <= kMaxPanelTokens
   std::uint32_t prefill_groups;  ///< row groups per chunk that suit this set with many tokens
 
