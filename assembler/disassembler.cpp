@@ -100,8 +100,12 @@ class Disassembler {
     const std::string place = with_place ? " at " + print_.label(entry.start) : std::string();
     line("\n.entry {}({}){}{}", Printer::name(entry.name), arguments, results, place);
     for (const isa::Entry::Requirement& requirement : entry.requirements) {
-      line("    .require {} <= {}, \"{}\"", print_.polynomial(requirement.lhs),
-           print_.polynomial(requirement.rhs), encode_string(requirement.text));
+      const std::string text = fmt::format("{} <= {}", print_.polynomial(requirement.lhs),
+                                           print_.polynomial(requirement.rhs));
+      // The message is the text itself unless the source said something else.
+      if (text == requirement.text) line("    .require {}", text);
+      if (text != requirement.text)
+        line("    .require {}, \"{}\"", text, encode_string(requirement.text));
     }
   }
 
