@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
 
 namespace pxos::tensor::test {
 namespace {
@@ -152,7 +153,10 @@ std::vector<Variant> all_variants() {
 }
 
 void with_context(const Variant& variant, const std::function<void(OpContext&)>& body) {
-  ThreadPool pool(variant.threads);
+  // One pool per thread count for the whole run: starting and joining threads is what a busy
+  // machine is slow at.
+  static std::map<std::size_t, ThreadPool> pools;
+  ThreadPool& pool = pools.try_emplace(variant.threads, variant.threads).first->second;
   Scratch scratch;
   const std::atomic<bool> stop{false};
   OpContext ctx{*variant.kernels, pool, scratch, stop};
