@@ -31,7 +31,7 @@ prepare_cartridge() {
     return 0
   fi
   mkdir -p "${cartridge%/*}"
-  if ! "$pxos" import "$gguf" -o "$cartridge"; then
+  if ! "$pxos" import "$gguf" -o "$cartridge" --name smollm2-135m-instruct; then
     say "no default model: it could not be imported; booting the welcome cartridge"
     rm -f "$cartridge"
   fi

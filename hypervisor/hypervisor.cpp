@@ -228,6 +228,7 @@ Result<void> Hypervisor::with_mount(const std::string& name,
                                     const std::function<Result<void>(Mount&)>& use) {
   const std::scoped_lock lock(impl_->run_mutex);
   PX_TRY(const std::shared_ptr<Mount> mount, impl_->find(name));
+  PX_CHECK(mount->finish_mounting());
   impl_->stop.store(false);
   PX_CHECK(use(*mount));
   if (mount->cartridge().poisoned()) {

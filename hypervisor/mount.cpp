@@ -106,7 +106,11 @@ Result<void> Mount::load_text() {
   const auto entries = cartridge_.of_kind(EntryKind::kTokenizer);
   if (!entries.empty()) {
     PX_TRY(text::Vocabulary vocabulary, text::parse_vocabulary(cartridge_.bytes(*entries.front())));
-    PX_TRY(tokenizer_, text::Tokenizer::create(std::move(vocabulary)));
+    has_tokenizer_ = true;
+    tokenizer_in_making_ =
+        std::async(std::launch::async, [parsed = std::move(vocabulary)]() mutable {
+          return text::Tokenizer::create(std::move(parsed));
+        });
   }
   if (!cartridge_.manifest().chat_template.empty()) {
     auto chat = text::ChatTemplate::parse(cartridge_.manifest().chat_template);
@@ -119,8 +123,19 @@ Result<void> Mount::load_text() {
   return {};
 }
 
+Result<void> Mount::finish_mounting() {
+  if (!tokenizer_in_making_.valid()) return {};
+  auto made = tokenizer_in_making_.get();
+  if (!made) {
+    has_tokenizer_ = false;
+    return tl::unexpected<Error>(std::move(made).error());
+  }
+  tokenizer_ = *std::move(made);
+  return {};
+}
+
 bool Mount::has_model() const {
-  return tokenizer_.has_value() && machine_->linked().program().find_entry("forward") != nullptr;
+  return has_tokenizer_ && machine_->linked().program().find_entry("forward") != nullptr;
 }
 
 std::int64_t Mount::vocabulary_size() const {

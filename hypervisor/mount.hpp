@@ -12,6 +12,7 @@
 #include "pxvm/vm/machine.hpp"
 
 #include <atomic>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -49,6 +50,10 @@ class Mount {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const cartridges::Cartridge& cartridge() const { return cartridge_; }
   [[nodiscard]] const pixelfs::WeightSet& weights() const { return *weights_; }
+  /// Waits for what mounting left to the background: large vocabularies take longer than a mount
+  /// may. Errors: those of Tokenizer::create. The hypervisor calls it before each exclusive use.
+  Result<void> finish_mounting();
+  /// Null without one, and before finish_mounting().
   [[nodiscard]] const text::Tokenizer* tokenizer() const {
     return tokenizer_ ? &*tokenizer_ : nullptr;
   }
@@ -105,6 +110,8 @@ class Mount {
   std::unique_ptr<GuestHost> host_;
   std::optional<vm::Session> session_;
   std::optional<vm::Machine> machine_;
+  bool has_tokenizer_ = false;
+  std::future<Result<text::Tokenizer>> tokenizer_in_making_;
   std::optional<text::Tokenizer> tokenizer_;
   std::optional<text::ChatTemplate> chat_;
   ThreadPool* pool_ = nullptr;
