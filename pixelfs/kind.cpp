@@ -60,6 +60,10 @@ Identified by_pixel_type(const PngHeader& header, Bytes pixels) {
                         header.width - 1, pixels[2])};
   }
   const std::string size = fmt::format("{} x {}", header.width, header.height);
+  if (header.channels == 3 && header.height == 1) {
+    return {FileKind::kProtocolOutput,
+            size + " RGB picture without a magic: one row is a protocol v1 prediction"};
+  }
   if (header.channels == 3) {
     return {FileKind::kPixelLlmV0,
             size + " RGB picture without a magic: weights if a meta.json names it"};
@@ -113,6 +117,8 @@ std::string_view kind_name(FileKind kind) {
       return "cartridge";
     case FileKind::kProtocolInput:
       return "protocol token image";
+    case FileKind::kProtocolOutput:
+      return "protocol prediction";
     case FileKind::kPixelLlmV0:
       return "Pixel-LLM v0 weights";
     case FileKind::kPxvmV0:

@@ -11,15 +11,16 @@ namespace pxos::pixelfs {
 
 enum class FileKind : std::uint8_t {
   kUnknown,
-  kSheet,          ///< "pxSHET" in the first pixels
-  kProgram,        ///< "pxPROG" in the first pixels
-  kSession,        ///< "pxSESS" in the first pixels
-  kVolume,         ///< "pxVOLU" in the first pixels
-  kCartridge,      ///< PNG with a paCk chunk before IDAT
-  kProtocolInput,  ///< Pixel Protocol v1 / v2 token image
-  kPixelLlmV0,     ///< RGB blob that needs its meta.json
-  kPxvmV0,         ///< original RGBA program image
-  kPicture,        ///< some other PNG
+  kSheet,           ///< "pxSHET" in the first pixels
+  kProgram,         ///< "pxPROG" in the first pixels
+  kSession,         ///< "pxSESS" in the first pixels
+  kVolume,          ///< "pxVOLU" in the first pixels
+  kCartridge,       ///< PNG with a paCk chunk before IDAT
+  kProtocolInput,   ///< Pixel Protocol v1 / v2 token image
+  kProtocolOutput,  ///< Pixel Protocol v1 prediction: RGB, one row
+  kPixelLlmV0,      ///< RGB blob that needs its meta.json
+  kPxvmV0,          ///< original RGBA program image
+  kPicture,         ///< some other PNG
   kPxif,
   kPxfs,
   kPxar,

@@ -98,9 +98,13 @@ void print_top(const hypervisor::PixelInference& result) {
   fmt::print("{:>4} {:>6} {:>10} {:>10} {:>12}  char\n", "rank", "id", "logit", "of listed",
              "probability");
   for (std::size_t i = 0; i < result.top_ids.size(); ++i) {
-    fmt::print("{:>4} {:>6} {:>10.6f} {:>9.2f}% {:>11.4f}%  {}\n", i + 1, result.top_ids[i],
-               result.top_logits[i], result.top_probability[i] * 100,
-               result.true_probability[i] * 100, character(result.top_ids[i]));
+    // Only the K tokens of the picture have a share of it.
+    const std::string listed = result.top_probability[i] > 0
+                                   ? fmt::format("{:.2f}%", result.top_probability[i] * 100)
+                                   : "-";
+    fmt::print("{:>4} {:>6} {:>10.6f} {:>10} {:>11.4f}%  {}\n", i + 1, result.top_ids[i],
+               result.top_logits[i], listed, result.true_probability[i] * 100,
+               character(result.top_ids[i]));
   }
 }
 

@@ -113,6 +113,7 @@ Result<void> show(pixelfs::FileKind kind, const std::filesystem::path& path, Byt
     case pixelfs::FileKind::kProgram:
       return show_program(path);
     case pixelfs::FileKind::kProtocolInput:
+    case pixelfs::FileKind::kProtocolOutput:
     case pixelfs::FileKind::kPixelLlmV0:
       return show_protocol(path);
     case pixelfs::FileKind::kGguf:

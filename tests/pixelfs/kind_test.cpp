@@ -58,7 +58,7 @@ TEST_CASE("a cartridge is a PNG with an index chunk", "[pixelfs]") {
 TEST_CASE("token images, program images and pictures are told apart", "[pixelfs]") {
   REQUIRE(identify(picture(5, 1, 3, {4, 0, 1})).kind == FileKind::kProtocolInput);
   REQUIRE(identify(picture(5, 1, 3, {4, 0, 2})).kind == FileKind::kProtocolInput);
-  REQUIRE(identify(picture(5, 1, 3, {3, 0, 1})).kind == FileKind::kPixelLlmV0);
+  REQUIRE(identify(picture(5, 1, 3, {3, 0, 1})).kind == FileKind::kProtocolOutput);
   REQUIRE(identify(picture(5, 4, 4, {1, 0, 0, 1})).kind == FileKind::kPxvmV0);
   REQUIRE(identify(picture(5, 4, 4, {'M', 0, 0, 1})).kind == FileKind::kPxvmV0);
   REQUIRE(identify(picture(5, 4, 4, {200, 0, 0, 1})).kind == FileKind::kPicture);
