@@ -72,7 +72,7 @@ std::array<std::uint8_t, kStripBytes> strip_bytes(const Xxh128& digest) {
 void draw_strip(pixelfs::Image& image, const Xxh128& digest) {
   const auto bytes = strip_bytes(digest);
   for (std::uint32_t bit = 0; bit < kStripBytes * 8; ++bit) {
-    const bool set = (bytes[bit / 8] >> (bit % 8) & 1U) != 0;
+    const bool set = (static_cast<unsigned>(bytes[bit / 8]) >> (bit % 8) & 1U) != 0;
     fill(image, {kStripLeft + bit * kBlockWidth, kStripTop, kBlockWidth, kBlockHeight},
          set ? Rgb{255, 255, 255} : Rgb{0, 0, 0});
   }

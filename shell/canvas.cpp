@@ -106,7 +106,8 @@ void draw_glyph(pixelfs::Image& frame, std::int64_t x, std::int64_t y, char32_t 
   const auto rows = font::glyph(substitute(code_point));
   for (std::uint32_t row = 0; row < font::kGlyphHeight; ++row) {
     for (std::uint32_t column = 0; column < font::kGlyphWidth; ++column) {
-      if ((rows[row] >> (7 - column) & 1U) != 0) fill(frame, {x + column, y + row, 1, 1}, colour);
+      if ((static_cast<unsigned>(rows[row]) >> (7 - column) & 1U) != 0)
+        fill(frame, {x + column, y + row, 1, 1}, colour);
     }
   }
 }

@@ -57,7 +57,7 @@ pixelfs::Image draw_logo() {
     const auto rows = font::glyph(static_cast<unsigned char>(kName[letter]));
     for (std::uint32_t row = 0; row < kRows; ++row) {
       for (std::uint32_t bit = 0; bit < font::kGlyphWidth; ++bit) {
-        if ((rows[kFirstRow + row] >> (7 - bit) & 1U) == 0) continue;
+        if ((static_cast<unsigned>(rows[kFirstRow + row]) >> (7 - bit) & 1U) == 0) continue;
         const std::uint32_t column = letter * font::kGlyphWidth + bit;
         light(image, column, row, shade(column, row, columns));
       }
