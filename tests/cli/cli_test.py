@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""The command line as a user types it: the tour of README.md, exit codes, one-line errors, damaged files.
+
+usage: cli_test.py PXOS SOURCE_FOLDER [unittest arguments]
+Model tests need the conformance data (PXOS_CONFORMANCE, else ../shared/conformance) and are skipped aloud without.
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PXOS = ""
+SOURCE = pathlib.Path()
+SECONDS = 300
+
+
+def conformance(name):
+    root = pathlib.Path(os.environ.get("PXOS_CONFORMANCE") or SOURCE / "../shared/conformance")
+    if not (root / name).exists():
+        print(f"SKIPPED: no conformance data ({name})", flush=True)
+        raise unittest.SkipTest(name)
+    return root / name
+
+
+class Cli(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.holder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.holder.cleanup()
+
+    def pxos(self, *words, code=0, stdin=""):
+        """Runs pxos, checks its exit code, returns stdout; for failures stderr, which must be one line."""
+        environment = {**os.environ, "PXOS_HOME": str(self.folder / "home"), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+        done = subprocess.run([PXOS, *map(str, words)], cwd=self.folder, env=environment, input=stdin, text=True,
+                              capture_output=True, timeout=SECONDS, check=False)
+        self.assertEqual(code, done.returncode, f"pxos {words}: {done.stdout[-500:]}{done.stderr[-500:]}")
+        if code == 1:
+            self.assertEqual(1, done.stderr.count("\n"), done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+
+class PixelLlm(Cli):
+    def test_from_fresh_weights_to_a_prediction(self):
+        self.pxos("init", "pixellm_v0", "--seed", 7, "-o", "w.npz")
+        self.assertIn("279", self.pxos("encode", "w.npz", "-o", "m.pxi"))
+        self.assertTrue((self.folder / "m.pxi").read_bytes().startswith(b"\x89PNG"))
+        self.pxos("verify", "w.npz", "m.pxi")
+        self.pxos("decode", "m.pxi", "-o", "again.npz")
+        self.pxos("encode", "again.npz", "-o", "again.pxi")
+        self.pxos("tokenize", "hello pixels", "-o", "input_tokens.pxi")
+        self.pxos("infer", "--input", "input_tokens.pxi", "--model", "m.pxi", "--out", "a", "--verbose")
+        self.pxos("infer", "hello pixels", "--model", "m.pxi", "--out", "b")
+        for name in ("output_token.pxi", "logits_heatmap.pxi"):
+            self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes())
+        self.assertIn("5", self.pxos("inspect", "a/output_token.pxi"))
+        infer = f"'{PXOS}' infer --model '{self.folder / 'm.pxi'}'"
+        self.pxos("conform", infer, infer)
+
+    def test_the_same_from_a_cartridge(self):
+        self.pxos("init", "pixellm_v0", "-o", "c.npz")
+        self.pxos("encode", "c.npz", "-o", "c.pxi")
+        self.pxos("encode", "c.npz", "-o", "c.pxa")
+        self.pxos("verify", "c.pxa")
+        self.pxos("infer", "pxOS", "--model", "c.pxi", "--out", "pixels")
+        self.pxos("infer", "pxOS", "--model", "c.pxa", "--out", "cartridge")
+        for name in ("output_token.pxi", "logits_heatmap.pxi"):
+            self.assertEqual((self.folder / "pixels" / name).read_bytes(),
+                             (self.folder / "cartridge" / name).read_bytes())
+
+    def test_an_empty_prompt_is_refused(self):
+        self.pxos("init", "pixellm_v0", "-o", "e.npz")
+        self.pxos("encode", "e.npz", "-o", "e.pxi")
+        self.pxos("infer", "", "--model", "e.pxi", code=2)
+
+
+class Programs(Cli):
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def test_assemble_disassemble_execute(self):
+        self.write("p.pxasm", '.program p\n.string hi = "hello\\n"\n.entry main()\n    .reg s, z, r\n'
+                   "    i64.const s, hi\n    host r, s, z, z, console.text\n    halt\n")
+        self.pxos("asm", "p.pxasm", "-o", "p.pxi")
+        self.write("back.pxasm", self.pxos("dis", "p.pxi"))
+        self.pxos("asm", "back.pxasm", "-o", "again.pxi")
+        self.assertEqual((self.folder / "p.pxi").read_bytes(), (self.folder / "again.pxi").read_bytes())
+        self.assertEqual("hello\n", self.pxos("exec", "p.pxi"))
+
+    def test_a_mistake_is_shown_with_place_and_caret(self):
+        self.write("bad.pxasm", ".program p\n.entry main()\n    hault\n")
+        shown = self.pxos("asm", "bad.pxasm", "-o", "bad.pxi", code=None)
+        self.assertRegex(shown, r"bad\.pxasm:3:5: error: .*\n.*hault\n[ |]+\^")
+        self.assertFalse((self.folder / "bad.pxi").exists())
+
+    def test_a_trap_and_the_end_of_the_fuel_have_their_exit_code(self):
+        self.write("trap.pxasm", '.program p\n.string why = "enough"\n.entry main()\n    trap why\n')
+        self.assertIn("enough", self.pxos("exec", "trap.pxasm", code=3))
+        self.write("loop.pxasm", ".program p\n.entry main()\nagain:\n    br again\n")
+        self.assertIn("fuel", self.pxos("exec", "--fuel", 1000, "loop.pxasm", code=None))
+
+    def pxos(self, *words, code=0, stdin=""):
+        if code is not None:
+            return super().pxos(*words, code=code, stdin=stdin)
+        done = subprocess.run([PXOS, *map(str, words)], cwd=self.folder, text=True, capture_output=True,
+                              timeout=SECONDS, check=False)
+        self.assertIn(done.returncode, (1, 3))
+        return done.stderr
+
+
+class Errors(Cli):
+    def test_usage_errors_have_exit_code_2(self):
+        self.pxos("nonsense", code=2)
+        self.pxos("asm", code=2)
+        self.pxos("import", "--nonsense", code=2)
+
+    def test_every_verb_explains_itself(self):
+        table = (SOURCE / "shell/verbs/verbs.def").read_text()
+        for verb in re.findall(r"^PX_VERB\((\w+)", table, re.MULTILINE):
+            self.assertIn("--help", self.pxos(verb, "--help"))
+
+    def test_a_missing_file_is_named(self):
+        for verb in (["inspect", "gone"], ["verify", "gone"], ["dis", "gone"], ["run", "gone.pxa", "x"],
+                     ["import", "gone", "-o", "x.pxa"], ["unpack", "gone", "-o", "x"]):
+            self.assertIn("gone", self.pxos(*verb, code=1))
+
+    def test_damaged_files_end_in_one_line(self):
+        self.pxos("init", "pixellm_v0", "-o", "d.npz")
+        self.pxos("encode", "d.npz", "-o", "d.pxa")
+        original = (self.folder / "d.pxa").read_bytes()
+        rng = random.Random(1)
+        for number in range(25):
+            damaged = bytearray(original)
+            if number % 5 == 0:
+                del damaged[rng.randrange(len(damaged)):]
+            else:
+                damaged[rng.randrange(min(len(damaged), 100_000))] ^= 1 << rng.randrange(8)
+            (self.folder / "x.pxa").write_bytes(damaged)
+            environment = {**os.environ, "PXOS_HOME": str(self.folder / "home")}
+            for words in (["verify", "x.pxa"], ["inspect", "x.pxa"], ["infer", "a", "--model", "x.pxa"]):
+                done = subprocess.run([PXOS, *words], cwd=self.folder, env=environment, text=True, errors="replace",
+                                      capture_output=True, timeout=SECONDS, check=False)
+                self.assertIn(done.returncode, (0, 1, 3), f"{words} {number}: {done.stderr}")
+                self.assertLessEqual(done.stderr.count("\n"), 1, done.stderr)
+
+
+class Models(Cli):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.source = conformance("models/stories260K-gguf/stories260K.gguf")
+        cls.cartridge = cls.folder / "stories.pxa"
+        cls.pxos(cls(), "import", cls.source, "-o", cls.cartridge)
+
+    def test_run_is_repeatable_and_counts(self):
+        words = ["run", self.cartridge, "Once upon a time", "-n", 20, "--json"]
+        first, second = json.loads(self.pxos(*words)), json.loads(self.pxos(*words, "--threads", 1))
+        self.assertEqual(first["text"], second["text"])
+        self.assertEqual(first["tokens"], second["tokens"])
+
+    def test_a_seed_decides_what_is_sampled(self):
+        def text(seed):
+            return json.loads(self.pxos("run", self.cartridge, "The", "-n", 30, "--temp", 1, "--seed", seed,
+                                        "--json"))["text"]
+        self.assertEqual(text(1), text(1))
+        self.assertGreater(len({text(seed) for seed in range(4)}), 1)
+
+    def test_verify_inspect_unpack_pack(self):
+        self.pxos("verify", self.cartridge)
+        self.assertIn("llama", self.pxos("inspect", self.cartridge))
+        self.pxos("inspect", self.cartridge, "--png", "map.png")
+        self.assertTrue((self.folder / "map.png").read_bytes().startswith(b"\x89PNG"))
+        self.pxos("unpack", self.cartridge, "-o", "parts")
+        self.pxos("pack", "parts", "-o", "packed.pxa")
+        self.assertEqual(self.cartridge.read_bytes(), (self.folder / "packed.pxa").read_bytes())
+
+    def test_the_headless_shell_answers_and_draws_its_screen(self):
+        shown = self.pxos("shell", "--headless", "--cmd", f'mount "{self.cartridge}" s; ask "Once"; mounts; map m.png; log',
+                          "--screenshot", "screen.png")
+        self.assertIn("upon a time", shown)
+        self.assertRegex(shown, r"\bmount\b")  # a line of the log
+        for picture in ("screen.png", "m.png"):
+            self.assertTrue((self.folder / picture).read_bytes().startswith(b"\x89PNG"))
+
+    def test_perplexity_is_the_recorded_one(self):
+        text = conformance("corpora/tinystories-valid-ts656k-charset-40k.txt")
+        found = json.loads(self.pxos("ppl", self.cartridge, text, "--ctx", 256, "--json"))["perplexity"]
+        self.assertAlmostEqual(4.9636, found, delta=0.005)  # 0.1 %
+
+    def test_an_existing_cartridge_is_not_replaced_unasked(self):
+        self.pxos("import", self.source, "-o", self.cartridge, code=2)
+
+
+class Bench(Models):
+    def test_bench_measures_limits_and_shares(self):
+        report = json.loads(self.pxos("bench", self.cartridge, "--prefill", 32, "--decode", 16, "--repeat", 1,
+                                      "--json"))
+        for key in ("dram_gbs", "int8_gops", "prefill_tps", "decode_tps", "decode_share", "prefill_share"):
+            self.assertGreater(report[key], 0, key)
+
+
+if __name__ == "__main__":
+    PXOS, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
