@@ -116,7 +116,10 @@ void Sampler::keep_top_p(double max) {
     const auto at = [this](std::size_t i) {
       return candidates_.begin() + static_cast<std::ptrdiff_t>(i);
     };
-    std::partial_sort(at(sorted), at(front), candidates_.end(), before);
+    // Selecting, then sorting the front: a flat distribution costs O(n log n), not a heap of n.
+    if (front < candidates_.size())
+      std::nth_element(at(sorted), at(front), candidates_.end(), before);
+    std::sort(at(sorted), at(front), before);
     for (; kept < front && (kept == 0 || sum < wanted); ++kept)
       sum += weight(candidates_[kept].logit, max, 1.0);
     sorted = front;
