@@ -13,8 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kNameColumns = 12;
-constexpr std::size_t kTextColumns = 74;
+constexpr std::size_t kNameColumns = 11;
+constexpr std::size_t kTextColumns = 56;  // with name and time within 80
 
 /// One line per step: name, what it found, how long it took.
 class Steps {
@@ -44,9 +44,8 @@ class Steps {
 
 std::string describe(const hypervisor::MountInfo& mount) {
   if (!mount.has_model) return mount.name + ", " + mount.title;
-  return fmt::format("{}, {} parameters, {} {}", mount.name, format_count(mount.parameters),
-                     format_bytes(mount.weight_bytes),
-                     mount.fast_path ? "executed in place" : "decoded into memory");
+  return fmt::format("{}, {} parameters, {}", mount.name, format_count(mount.parameters),
+                     format_bytes(mount.weight_bytes));
 }
 
 Result<hypervisor::MountInfo> mount_first(CommandContext& context, const BootOptions& options,
@@ -86,7 +85,12 @@ std::optional<std::filesystem::path> default_cartridge(const Paths& paths) {
 }
 
 Result<void> boot(CommandContext& context, const BootOptions& options) {
-  context.out.picture(draw_logo(), "");
+  if (options.logo) {
+    context.out.picture(draw_logo(), "");
+  } else {
+    context.out.text("pxOS", Style::kAccent);
+    context.out.text("  a cartridge operating system for neural networks\n", Style::kDim);
+  }
   Steps steps(context.out);
   context.out.activity("starting");
   PX_TRY(const SystemFacts facts, context.system.start());

@@ -12,6 +12,7 @@ namespace pxos::shell {
 struct BootOptions {
   /// What to mount; empty: the default. A cartridge named here that fails to mount fails the boot.
   std::optional<std::filesystem::path> cartridge;
+  bool logo = true;  ///< off where a picture would be a blur (a terminal): one line instead
 };
 
 /// Starts the system, looks for cartridges, mounts one. When the default one cannot be mounted that

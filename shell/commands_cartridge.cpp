@@ -42,7 +42,7 @@ void list_file(CommandContext& context, const fs::path& file,
   const auto bytes = fs::file_size(file, unknown);
   const auto title = context.system.title(file);
   context.out.text(is_mounted(mounts, file) ? " • " : "   ", Style::kGood);
-  context.out.text(padded(file.stem().string(), 32), Style::kAccent);
+  context.out.text(padded(shortened(file.stem().string(), 32), 34), Style::kAccent);
   context.out.text(fmt::format("{:>9}  ", unknown ? "?" : format_bytes(bytes)), Style::kText);
   context.out.text(title ? shortened(*title, 64) + "\n" : "\n", Style::kDim);
 }
@@ -150,7 +150,7 @@ Result<void> command_mounts(CommandContext& context, const std::vector<std::stri
   const std::string current = context.state.current();
   for (const hypervisor::MountInfo& mount : mounts) {
     context.out.text(mount.name == current ? " • " : "   ", Style::kGood);
-    context.out.text(padded(mount.name, 32), Style::kAccent);
+    context.out.text(padded(shortened(mount.name, 32), 34), Style::kAccent);
     context.out.text(model_summary(mount), Style::kText);
     if (mount.has_model)
       context.out.text(fmt::format("  {}/{} tokens", mount.position, mount.context), Style::kDim);

@@ -46,8 +46,10 @@ std::string summary(const hypervisor::AskReport& report) {
   line += fmt::format(
       "; prompt {} tokens, {} tok/s", report.prompt_tokens,
       format_rate(static_cast<std::uint64_t>(report.prompt_tokens), report.prefill_seconds));
-  if (report.finish != hypervisor::FinishReason::kStop)
-    line += "; ended by " + std::string(to_string(report.finish));
+  // An interruption is reported as the command's result.
+  const bool plain = report.finish == hypervisor::FinishReason::kStop ||
+                     report.finish == hypervisor::FinishReason::kInterrupted;
+  if (!plain) line += "; ended by " + std::string(to_string(report.finish));
   return line;
 }
 

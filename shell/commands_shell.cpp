@@ -113,7 +113,7 @@ Result<void> command_log(CommandContext& context, const std::vector<std::string>
     const hypervisor::LogEntry& entry = entries[i];
     context.out.text(clock_time(entry.unix_ms) + "  ", Style::kDim);
     context.out.text(padded(entry.what, 9), Style::kAccent);
-    context.out.text(padded(entry.subject, 28) + entry.result, Style::kText);
+    context.out.text(padded(shortened(entry.subject, 32), 34) + entry.result, Style::kText);
     context.out.text(entry.seconds > 0 ? "  " + format_seconds(entry.seconds) + "\n" : "\n",
                      Style::kDim);
   }

@@ -1,6 +1,7 @@
 #include "shell/real_system.hpp"
 
 #include "cartridges/cartridge.hpp"
+#include "hypervisor/generate.hpp"
 #include "hypervisor/mount.hpp"
 #include "programs/programs.hpp"
 
@@ -9,6 +10,7 @@
 namespace pxos::shell {
 namespace {
 
+constexpr float kConversationPenalty = 1.1F;
 constexpr pixelfs::PngLimits kLabelLimits{4096, 4096, std::uint64_t{1} << 22U};
 
 /// "model name" of the first processor the kernel lists.
@@ -51,6 +53,15 @@ class Aside {
   std::vector<text::ChatMessage> messages_;
   bool back_ = false;
 };
+
+/// The manifest's sampling. Greedy without a penalty, small models fall into loops: a conversation
+/// gets a mild one. `pxos run` does exactly what it is told.
+text::SamplerOptions conversation_sampling(const cartridges::Manifest& manifest) {
+  text::SamplerOptions sampling = hypervisor::default_sampling(manifest);
+  if (sampling.temperature == 0.0F && sampling.repeat_penalty == 1.0F)
+    sampling.repeat_penalty = kConversationPenalty;
+  return sampling;
+}
 
 }  // namespace
 
@@ -120,6 +131,12 @@ Result<hypervisor::AskReport> RealSystem::ask(
   options.fresh = question.memory == Memory::kFresh;
   options.max_tokens = question.max_tokens;
   options.sampling = question.sampling;
+  if (!options.sampling) {
+    PX_CHECK(hypervisor->with_mount(name, [&](hypervisor::Mount& mount) -> Result<void> {
+      options.sampling = conversation_sampling(mount.cartridge().manifest());
+      return {};
+    }));
+  }
   options.stop = question.stop;
   options.on_text = on_text;
   std::optional<Aside> aside;

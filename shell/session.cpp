@@ -37,7 +37,11 @@ void Session::run(Worker& worker, std::function<Result<void>(CommandContext&)> w
     const Result<void> result = work(context);
     if (!result) {
       out->activity("");
-      out->text(one_line(result.error()) + "\n", Style::kError);
+      if (result.error().code == Errc::kInterrupted) {
+        out->note(one_line(result.error()));  // asked for: no failure to point at
+      } else {
+        out->text(one_line(result.error()) + "\n", Style::kError);
+      }
     }
     if (done) done(result);
   });

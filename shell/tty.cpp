@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kPrompt = "\1\x1b[38;2;127;219;190m\1› \1\x1b[0m\1";
+constexpr const char* kPrompt = "\1\x1b[38;2;127;219;190m\1›\1\x1b[0m\1 ";
 constexpr const char* kPlainPrompt = "> ";
 
 class TtyFront final : public Front {
@@ -145,7 +145,9 @@ class TtyShell {
   TtyShell(System& system, ShellState& state) : state_(state), session_(system, state, front_) {}
 
   int run(const BootOptions& options) {
-    session_.submit_work([options](CommandContext& context) { return boot(context, options); },
+    BootOptions plain = options;
+    plain.logo = false;
+    session_.submit_work([plain](CommandContext& context) { return boot(context, plain); },
                          output(), done());
     wait();
     if (code_ != kExitOk) return code_;
