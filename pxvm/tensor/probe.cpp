@@ -57,9 +57,13 @@ constexpr std::uint64_t kChains = 12;
 
 /// 64 products and 64 sums per instruction; twelve chains hide its latency.
 __attribute__((target("avx512f,avx512vnni"))) std::uint64_t int8_vnni512(std::uint64_t rounds) {
-  __m512i sums[kChains] = {};
+  __m512i sums[kChains];
   const __m512i a = _mm512_set1_epi8(3);
   __m512i b = _mm512_set1_epi8(5);
+  for (std::uint64_t k = 0; k < kChains; ++k) {
+    sums[k] = _mm512_set1_epi32(static_cast<int>(k));
+    asm volatile("" : "+v"(sums[k]));  // equal chains would be merged into one
+  }
   for (std::uint64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
     for (std::uint64_t k = 0; k < kChains; ++k) sums[k] = _mm512_dpbusd_epi32(sums[k], a, b);
@@ -70,9 +74,13 @@ __attribute__((target("avx512f,avx512vnni"))) std::uint64_t int8_vnni512(std::ui
 }
 
 __attribute__((target("avx2"))) std::uint64_t int8_avx2(std::uint64_t rounds) {
-  __m256i sums[kChains] = {};
+  __m256i sums[kChains];
   const __m256i a = _mm256_set1_epi8(3);
   __m256i b = _mm256_set1_epi8(5);
+  for (std::uint64_t k = 0; k < kChains; ++k) {
+    sums[k] = _mm256_set1_epi32(static_cast<int>(k));
+    asm volatile("" : "+x"(sums[k]));
+  }
   for (std::uint64_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
     for (std::uint64_t k = 0; k < kChains; ++k)
@@ -84,8 +92,12 @@ __attribute__((target("avx2"))) std::uint64_t int8_avx2(std::uint64_t rounds) {
 }
 
 std::uint64_t int8_plain(std::uint64_t rounds) {
-  std::int32_t sums[kChains] = {};
+  std::int32_t sums[kChains];
   std::int32_t b = 5;
+  for (std::int32_t& sum : sums) {
+    sum = 0;
+    asm volatile("" : "+r"(sum));
+  }
   for (std::uint64_t i = 0; i < rounds; ++i) {
     for (std::int32_t& sum : sums) sum += 3 * b;
     asm volatile("" : "+r"(b));
