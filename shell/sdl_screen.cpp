@@ -126,6 +126,7 @@ int initial_scale(std::uint32_t wanted) {
 
 Result<std::unique_ptr<Screen>> SdlScreen::open(const SdlScreenOptions& options) {
   SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "nearest");
+  SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
   SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
   SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
   if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) return fail(Errc::kIo, "window: {}", SDL_GetError());
@@ -140,10 +141,10 @@ Result<std::unique_ptr<Screen>> SdlScreen::open(const SdlScreenOptions& options)
   if (!screen->window_) return fail(Errc::kIo, "window: {}", SDL_GetError());
   SDL_SetWindowMinimumSize(screen->window_.get(), static_cast<int>(kMinimumSize.width),
                            static_cast<int>(kMinimumSize.height));
-  screen->renderer_.reset(SDL_CreateRenderer(screen->window_.get(), -1, 0));
-  if (!screen->renderer_) {  // no accelerated driver: SDL's own software renderer always works
-    screen->renderer_.reset(SDL_CreateRenderer(screen->window_.get(), -1, SDL_RENDERER_SOFTWARE));
-  }
+  // One blit per changed frame needs no GPU, and loading a driver for it costs more time than
+  // everything else until the first frame.
+  screen->renderer_.reset(SDL_CreateRenderer(screen->window_.get(), -1, SDL_RENDERER_SOFTWARE));
+  if (!screen->renderer_) screen->renderer_.reset(SDL_CreateRenderer(screen->window_.get(), -1, 0));
   if (!screen->renderer_) return fail(Errc::kIo, "window: {}", SDL_GetError());
   screen->wanted_scale_ = options.scale;
   screen->wake_event_ = SDL_RegisterEvents(1);
