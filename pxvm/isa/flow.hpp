@@ -1,6 +1,6 @@
 #pragma once
-// The verifier's data flow: what each tensor register holds before each instruction. Private to the
-// verifier.
+// The data flow of a program: what each tensor register holds before each instruction. For the
+// verifier, and after it for the planner and for names in a profile.
 //
 // Only view instructions (bind, tail, rows) change tensor registers, and they may not write the
 // home of another tensor. So all registers but their destinations keep the value of the entry, and

@@ -1,5 +1,8 @@
 #include "pxvm/vm/interpreter.hpp"
 
+#include "pxvm/vm/cost.hpp"
+#include "pxvm/vm/profile.hpp"
+
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -64,15 +67,33 @@ bool Interpreter::branch_taken(const Instruction& i) const {
 }
 
 std::size_t Interpreter::run(std::size_t start) {
+  return machine_.options_.profile != nullptr ? run_loop<true>(start) : run_loop<false>(start);
+}
+
+bool Interpreter::execute_profiled(const Instruction& i, std::size_t pc) {
+  // Scalar code, pixel access and views take less time than reading the clock.
+  const bool timed = i.opcode() == Opcode::kHost || i.family >= 0x80;
+  if (!timed) return execute(i);
+  Profile& profile = *machine_.options_.profile;
+  profile.add_cost(pc, operation_cost(i, {machine_.scalars_, machine_.tensors_}));
+  const auto start = Profile::Clock::now();
+  const bool done = execute(i);
+  profile.add_time(pc, Profile::Clock::now() - start);
+  return done;
+}
+
+template <bool kProfiled>
+std::size_t Interpreter::run_loop(std::size_t start) {
   const std::vector<Instruction>& code = linked_.program().code;
   std::size_t pc = start;
   // The verifier proved that no path leaves the code and that every branch lands inside it.
   for (;;) {
     const Instruction& i = code[pc];
+    if constexpr (kProfiled) machine_.options_.profile->count(pc);
     if (i.opcode() == Opcode::kHalt) return pc;
     const bool is_branch = i.opcode() >= Opcode::kJump && i.opcode() <= Opcode::kBrFEq;
     if (!is_branch) {
-      if (!execute(i)) return pc;
+      if (!(kProfiled ? execute_profiled(i, pc) : execute(i))) return pc;
       ++pc;
       continue;
     }

@@ -19,6 +19,11 @@ class Interpreter {
  private:
   using Instruction = isa::Instruction;
 
+  /// The loop, once with and once without the profile.
+  template <bool kProfiled>
+  std::size_t run_loop(std::size_t start);
+  bool execute_profiled(const Instruction& instruction, std::size_t pc);
+
   /// Executes one instruction that is not control flow. False: the machine's trap is set.
   bool execute(const Instruction& instruction);
   bool execute_scalar(const Instruction& instruction);

@@ -2,6 +2,7 @@
 
 #include "pxvm/base/checked.hpp"
 #include "pxvm/vm/interpreter.hpp"
+#include "pxvm/vm/profile.hpp"
 
 #include <algorithm>
 
@@ -187,10 +188,15 @@ Result<void> Machine::call(std::string_view entry_name, const CallArguments& arg
     return fail(Errc::kUsage, "program '{}' has regions, but no session is attached",
                 linked_->program().name);
   }
+  Profile* profile = options_.profile;
+  const Profile::Clock::time_point start =
+      profile != nullptr ? Profile::Clock::now() : Profile::Clock::time_point{};
   PX_CHECK(prepare(*entry, arguments));
   fuel_used_ = 0;
   trap_ = {};
+  if (profile != nullptr) profile->prepare(linked_->program().code.size());
   const std::size_t pc = Interpreter(*this).run(entry->start);
+  if (profile != nullptr) profile->add_call(Profile::Clock::now() - start);
   if (trap_.kind == TrapKind::kNone) return {};
   return tl::unexpected<Error>(trap_error(pc));
 }

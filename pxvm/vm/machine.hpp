@@ -19,6 +19,8 @@
 
 namespace pxos::vm {
 
+class Profile;
+
 /// A tensor register's value: a window onto a region, or onto packed weights. rank 0 = not set.
 struct TensorView {
   isa::TensorDecl::Element element = isa::TensorDecl::Element::kF32;
@@ -50,6 +52,7 @@ struct MachineOptions {
   HostPort* host = nullptr;  ///< may be null: every host call traps
   std::uint64_t fuel_per_call =
       0;  ///< 0 = unlimited; unit: one scalar instruction or 1024 multiply-adds
+  Profile* profile = nullptr;  ///< where times and counts go; null = nothing is measured
 };
 
 /// Arguments of a call: scalars in the entry's order (f32 as bits), dims by name for those no
@@ -68,6 +71,9 @@ class Machine {
   /// Makes the session's memory the guest's persistent regions. Keeps a pointer to it; it must be
   /// of this program.
   void attach(const Session& session);
+
+  /// Measures the calls from now on; null = stops. Keeps the pointer.
+  void set_profile(Profile* profile) { options_.profile = profile; }
 
   /// The elements of an input, output, temp or region tensor (array element `index`), at its
   /// largest extents. Errors: kNotFound. Inputs are written before call(), outputs read after it.

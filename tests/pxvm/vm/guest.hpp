@@ -68,8 +68,8 @@ class Guest {
                             vm::HostPort* host = nullptr) {
     PX_TRY(const auto linked, link(text));
     PX_TRY(session_, vm::Session::create(*linked));
-    PX_TRY(machine_, vm::Machine::create(
-                         linked, {tensor::available_kernels().front(), &pool_, &stop, host, fuel}));
+    PX_TRY(machine_, vm::Machine::create(linked, {tensor::available_kernels().front(), &pool_,
+                                                  &stop, host, fuel, profile}));
     machine_->attach(*session_);
     return &*machine_;
   }
@@ -78,6 +78,7 @@ class Guest {
   std::map<std::string, double> reals;
   std::uint64_t memory_cap = ~std::uint64_t{0};
   std::atomic<bool> stop{false};
+  vm::Profile* profile = nullptr;
 
  private:
   struct Matrix {
