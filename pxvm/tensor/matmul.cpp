@@ -13,6 +13,7 @@ enum ScratchSlot : std::size_t { kInt8Panels, kFloatPanels, kThreadScratch };
 
 /// Weight bytes of a chunk with few tokens: long enough to stream, short enough to share out.
 constexpr std::uint64_t kStreamBytes = 64 * 1024;
+constexpr std::int64_t kMostTilesPerChunk = 8;
 /// A section with less work than this (weight bytes x tokens) is over before another thread wakes.
 constexpr std::uint64_t kInlineWork = 24 * 1024;
 
@@ -28,8 +29,11 @@ class MatmulJob {
  public:
   MatmulJob(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets)
       : ctx_(ctx), x_(x), targets_(targets) {
-    const bool few = x.rows <= kMaxPanelTokens;
-    panel_tokens_ = few ? u32(x.rows) : ctx.kernels.prefill_tokens;
+    const std::uint32_t tokens = u32(x.rows);
+    const std::uint32_t widest = streams() ? tokens : ctx.kernels.matmul.panel_tokens;
+    panels_.count = (tokens + widest - 1) / widest;
+    panels_.tokens = (tokens + panels_.count - 1) / panels_.count;
+    panels_.wide = tokens - panels_.count * (panels_.tokens - 1);
     for (const MatmulTarget& target : targets) check(target);
   }
 
@@ -46,6 +50,22 @@ class MatmulJob {
   }
 
  private:
+  /// Tokens are dealt to panels evenly, so that no narrow panel is left over: the first `wide` hold
+  /// `tokens`, the others one less.
+  struct Panels {
+    std::uint32_t count = 1;
+    std::uint32_t tokens = 1;
+    std::uint32_t wide = 1;
+
+    [[nodiscard]] std::uint32_t width(std::uint32_t panel) const {
+      return tokens - (panel < wide ? 0 : 1);
+    }
+    [[nodiscard]] std::int64_t first(std::uint32_t panel) const {
+      return std::int64_t{panel} * tokens - std::max<std::int64_t>(0, std::int64_t{panel} - wide);
+    }
+  };
+
+  [[nodiscard]] bool streams() const { return x_.rows <= kStreamTokens; }
   [[nodiscard]] bool stopped() const { return ctx_.stop.load(std::memory_order_relaxed); }
 
   void check(const MatmulTarget& target) const {
@@ -70,13 +90,12 @@ class MatmulJob {
   /// body(first token, width) for every panel, in parallel.
   template <class Body>
   void for_each_panel(Body body) {
-    const std::int64_t width = panel_tokens_;
     auto chunk = [&](std::size_t index, std::size_t) {
       if (stopped()) return;
-      const std::int64_t first = static_cast<std::int64_t>(index) * width;
-      body(first, u32(std::min(width, x_.rows - first)));
+      const auto panel = static_cast<std::uint32_t>(index);
+      body(panels_.first(panel), panels_.width(panel));
     };
-    ctx_.pool.run(ceil_div(static_cast<std::uint64_t>(x_.rows), panel_tokens_), chunk);
+    ctx_.pool.run(panels_.count, chunk);
   }
 
   void quantize() {
@@ -85,8 +104,8 @@ class MatmulJob {
     std::uint8_t* panels =
         ctx_.scratch.take(kInt8Panels, static_cast<std::size_t>(x_.rows) * token_bytes);
     for_each_panel([&](std::int64_t first, std::uint32_t width) {
-      ctx_.kernels.quantize_panel(x_.row(first), x_.stride, width, blocks,
-                                  panels + static_cast<std::size_t>(first) * token_bytes);
+      ctx_.kernels.matmul.quantize_panel(x_.row(first), x_.stride, width, blocks,
+                                         panels + static_cast<std::size_t>(first) * token_bytes);
     });
     int8_panels_ = panels;
   }
@@ -106,8 +125,16 @@ class MatmulJob {
     float_panels_ = memory;
   }
 
+  /// Long chunks keep a slice of x in the second cache for several tiles; every thread gets a few.
+  [[nodiscard]] std::int64_t tiles_per_chunk(const PackedTensor& w) const {
+    const auto tile = static_cast<std::int64_t>(ctx_.kernels.matmul.tile_groups);
+    const std::int64_t tiles = (w.row_groups() + tile - 1) / tile;
+    return std::clamp<std::int64_t>(tiles / (8 * static_cast<std::int64_t>(ctx_.pool.threads())), 1,
+                                    kMostTilesPerChunk);
+  }
+
   [[nodiscard]] std::int64_t groups_per_chunk(const PackedTensor& w) const {
-    if (x_.rows > kMaxPanelTokens) return ctx_.kernels.prefill_groups;
+    if (!streams()) return tiles_per_chunk(w) * ctx_.kernels.matmul.tile_groups;
     const std::uint64_t group_bytes =
         std::max<std::uint64_t>(1, std::uint64_t{w.units_per_group} * info(w.dtype).unit_bytes);
     const auto streamed = static_cast<std::int64_t>(kStreamBytes / group_bytes);
@@ -127,7 +154,7 @@ class MatmulJob {
       work_ += static_cast<std::uint64_t>(w.row_groups() * x_.rows) * w.units_per_group *
                info(w.dtype).unit_bytes;
     }
-    kernel_bytes_ = round_up(ctx_.kernels.matmul_scratch_bytes(), 64);
+    kernel_bytes_ = round_up(ctx_.kernels.matmul.scratch_bytes(u32(x_.rows)), 64);
     thread_bytes_ = kernel_bytes_ + round_up(most_units * sizeof(KernelRun), 64);
     thread_scratch_ = ctx_.scratch.take(kThreadScratch, ctx_.pool.threads() * thread_bytes_);
     run_capacity_ = most_units;
@@ -154,26 +181,28 @@ class MatmulJob {
     auto* runs = static_cast<KernelRun*>(static_cast<void*>(scratch + kernel_bytes_));
     const std::size_t run_count = list_runs(w, first, groups, {runs, run_capacity_});
     const std::int64_t row = first * kUnitRows;
-    ctx_.kernels.matmul({.dtype = static_cast<std::uint32_t>(w.dtype),
-                         .rows = u32(std::min<std::int64_t>(groups * kUnitRows, w.rows - row)),
-                         .cols = static_cast<std::uint64_t>(w.cols),
-                         .blocks = w.units_per_group,
-                         .run_count = static_cast<std::uint32_t>(run_count),
-                         .runs = runs,
-                         .panels = is_block(w.dtype) ? int8_panels_ : float_panels_,
-                         .tokens = u32(x_.rows),
-                         .panel_tokens = panel_tokens_,
-                         .y_stride = target.y.stride,
-                         .y = target.y.data + row,
-                         .affine_min = w.affine_min,
-                         .affine_max = w.affine_max,
-                         .scratch = scratch});
+    ctx_.kernels.matmul.run({.dtype = static_cast<std::uint32_t>(w.dtype),
+                             .rows = u32(std::min<std::int64_t>(groups * kUnitRows, w.rows - row)),
+                             .cols = static_cast<std::uint64_t>(w.cols),
+                             .blocks = w.units_per_group,
+                             .run_count = static_cast<std::uint32_t>(run_count),
+                             .runs = runs,
+                             .panels = is_block(w.dtype) ? int8_panels_ : float_panels_,
+                             .tokens = u32(x_.rows),
+                             .panel_count = panels_.count,
+                             .panel_tokens = panels_.tokens,
+                             .wide_panels = panels_.wide,
+                             .y_stride = target.y.stride,
+                             .y = target.y.data + row,
+                             .affine_min = w.affine_min,
+                             .affine_max = w.affine_max,
+                             .scratch = scratch});
   }
 
   OpContext& ctx_;
   ConstMatF32 x_;
   std::span<const MatmulTarget> targets_;
-  std::uint32_t panel_tokens_ = 1;
+  Panels panels_;
   const std::uint8_t* int8_panels_ = nullptr;
   const std::uint8_t* float_panels_ = nullptr;
   std::size_t chunk_count_ = 0;

@@ -9,28 +9,21 @@
 #define PX_UNROLL _Pragma("GCC unroll 8")
 
 namespace pxos::tensor {
+
+extern const MatmulKernels kAvx512Matmul;
+
 namespace {
 namespace avx512 {
 
 alignas(64) constexpr float kLaneIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr const char* kName = "avx512";
-constexpr std::uint32_t kPrefillTokens = 8;
-constexpr std::uint32_t kPrefillGroups = 2;
-
+constexpr const MatmulKernels& kMatmul = kAvx512Matmul;
 // The order matters: the bodies are written over the vector type.
 // clang-format off
 #include "pxvm/tensor/kernels/vec_avx512.inl"
 #include "pxvm/tensor/kernels/body_rows.inl"
 #include "pxvm/tensor/kernels/body_attention.inl"
-#include "pxvm/tensor/kernels/body_matmul.inl"
 // clang-format on
-
-void matmul_chunk_of_set(const MatmulChunk& chunk) {
-  matmul_chunk(chunk);
-}
-std::size_t scratch_bytes() {
-  return 0;
-}
 
 #include "pxvm/tensor/kernels/body_table.inl"
 

@@ -18,11 +18,13 @@ struct KernelRun {
 };
 
 /// Bytes of one token's part of one 32-column block of an activation panel. A panel of w tokens is,
-/// for each block in ascending k: w x int8[32], w x f32 scale, w x int32 -128 * sum(q), w x f32
-/// sum(q).
-inline constexpr std::size_t kPanelTokenBytes = 32 + 4 + 4 + 4;
+/// for each block in ascending k: w x int8 q[32], then w each of: f32 scale s; int32 -128 * sum(q)
+/// of the block, of its first and of its second half; f32 s * sum(q) of the same three.
+inline constexpr std::size_t kPanelTokenBytes = 32 + 7 * 4;
 /// Widest panel of any set.
-inline constexpr std::uint32_t kMaxPanelTokens = 8;
+inline constexpr std::uint32_t kMaxPanelTokens = 5;
+/// Up to so many tokens are multiplied while the weights stream by; more go through tiles.
+inline constexpr std::uint32_t kStreamTokens = 4;
 
 /// y[t, 16 g + r] for all tokens and a few consecutive row groups.
 struct MatmulChunk {
@@ -34,11 +36,13 @@ struct MatmulChunk {
   const KernelRun* runs;       ///< together ceil(rows / 16) * blocks units
   const std::uint8_t* panels;  ///< int8 panels for block dtypes, else f32 [k][w] panels
   std::uint32_t tokens;        ///< T
-  std::uint32_t panel_tokens;  ///< width of every panel but the last
+  std::uint32_t panel_count;   ///< the first wide_panels hold panel_tokens, the others one less
+  std::uint32_t panel_tokens;
+  std::uint32_t wide_panels;
   std::int64_t y_stride;
   float* y;  ///< element (t, first row)
   float affine_min, affine_max;
-  std::uint8_t* scratch;  ///< 64-byte aligned, matmul_scratch_bytes(), one per thread
+  std::uint8_t* scratch;  ///< 64-byte aligned, scratch_bytes(tokens), one per thread
 };
 
 /// One query head at one position against one tile; lo and hi bound the visible positions of the
@@ -70,16 +74,20 @@ struct RopeRow {
   std::uint32_t halves;  ///< 0: pairs (2 i, 2 i + 1); 1: pairs (i, i + dims / 2)
 };
 
-struct KernelTable {
-  const char* name;              ///< "scalar", "avx2", "avx512"
-  std::uint32_t prefill_tokens;  ///< panel width for many tokens, <= kMaxPanelTokens
-  std::uint32_t prefill_groups;  ///< row groups per chunk that suit this set with many tokens
+struct MatmulKernels {
+  std::uint32_t panel_tokens;  ///< best panel width for many tokens, <= kMaxPanelTokens
+  std::uint32_t tile_groups;   ///< row groups of a tile: chunks of whole tiles waste nothing
 
   /// One panel of `width` rows of x (stride in elements), `blocks` blocks of 32.
   void (*quantize_panel)(const float* x, std::int64_t stride, std::uint32_t width,
                          std::uint32_t blocks, std::uint8_t* panel);
-  void (*matmul)(const MatmulChunk& chunk);
-  std::size_t (*matmul_scratch_bytes)();
+  void (*run)(const MatmulChunk& chunk);
+  std::size_t (*scratch_bytes)(std::uint32_t tokens);
+};
+
+struct KernelTable {
+  const char* name;  ///< "scalar", "avx2", "avx512"
+  const MatmulKernels& matmul;
 
   /// `rows` <= 64 positions; rows of k and v are `stride` elements apart.
   void (*attention_widen)(const std::uint16_t* k, std::int64_t k_stride, const std::uint16_t* v,

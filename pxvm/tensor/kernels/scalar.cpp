@@ -6,28 +6,21 @@
 #define PX_UNROLL _Pragma("GCC unroll 8")
 
 namespace pxos::tensor {
+
+extern const MatmulKernels kScalarMatmul;
+
 namespace {
 namespace scalar {
 
 alignas(64) constexpr float kLaneIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr const char* kName = "scalar";
-constexpr std::uint32_t kPrefillTokens = 4;
-constexpr std::uint32_t kPrefillGroups = 1;
-
+constexpr const MatmulKernels& kMatmul = kScalarMatmul;
 // The order matters: the bodies are written over the vector type.
 // clang-format off
 #include "pxvm/tensor/kernels/vec_scalar.inl"
 #include "pxvm/tensor/kernels/body_rows.inl"
 #include "pxvm/tensor/kernels/body_attention.inl"
-#include "pxvm/tensor/kernels/body_matmul.inl"
 // clang-format on
-
-void matmul_chunk_of_set(const MatmulChunk& chunk) {
-  matmul_chunk(chunk);
-}
-std::size_t scratch_bytes() {
-  return 0;
-}
 
 #include "pxvm/tensor/kernels/body_table.inl"
 

@@ -231,61 +231,67 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
-// Block dots. vpmaddubsw saturates at 32767: |w| <= 128 as its unsigned side and sign(x, w), |x| <=
-// 127, as its signed side keep a pair sum at or below 32512; nibbles (<= 15) allow eight pair sums
-// in 16 bits (30480).
+// Bytes of a block. vpmaddubsw saturates at 32767: a weight <= 127 as its unsigned side is safe
+// (2 * 127 * 127); a full byte goes through |w - 128| <= 128 as the unsigned side and sign(x, w -
+// 128), |x| <= 127, as the signed one (2 * 128 * 127 = 32512).
 
+struct Vb {
+  __m256i a, b;
+};
 PX_INLINE __m256i load_256(const std::uint8_t* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(static_cast<const void*>(p)));
 }
-PX_INLINE __m256i broadcast_dword(const void* p) {
-  std::int32_t x;
-  __builtin_memcpy(&x, p, sizeof x);
-  return _mm256_set1_epi32(x);
+PX_INLINE Vb load_b(const std::uint8_t* p) {
+  return {load_256(p), load_256(p + 32)};
+}
+PX_INLINE void store_b(std::uint8_t* p, Vb v) {
+  _mm256_storeu_si256(static_cast<__m256i*>(static_cast<void*>(p)), v.a);
+  _mm256_storeu_si256(static_cast<__m256i*>(static_cast<void*>(p + 32)), v.b);
+}
+PX_INLINE Vb set_b(int byte) {
+  const __m256i all = _mm256_set1_epi8(static_cast<char>(byte));
+  return {all, all};
+}
+PX_INLINE Vb and_b(Vb x, Vb y) {
+  return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
+}
+PX_INLINE Vb or_b(Vb x, Vb y) {
+  return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)};
+}
+template <int kBits>
+PX_INLINE Vb shr_b(Vb x) {
+  return and_b({_mm256_srli_epi16(x.a, kBits), _mm256_srli_epi16(x.b, kBits)},
+               set_b(0xff >> kBits));
+}
+template <int kBits>
+PX_INLINE Vb shl_b(Vb x) {
+  return and_b({_mm256_slli_epi16(x.a, kBits), _mm256_slli_epi16(x.b, kBits)},
+               set_b(0xff & 0xff << kBits));
+}
+PX_INLINE Vb lookup_b(const std::uint8_t* table, Vb index) {
+  const __m256i both = _mm256_broadcastsi128_si256(load_128(table));
+  return {_mm256_shuffle_epi8(both, index.a), _mm256_shuffle_epi8(both, index.b)};
 }
 
-struct W8 {
-  const std::uint8_t* q;
-};
-struct W4 {
-  const std::uint8_t* q;
-};
-PX_INLINE W8 load_q8(const std::uint8_t* q) {
-  return {q};
+PX_INLINE Vi broadcast_dword(const std::int8_t* x) {
+  std::int32_t four;
+  __builtin_memcpy(&four, x, sizeof four);
+  return {_mm256_set1_epi32(four), _mm256_set1_epi32(four)};
 }
-PX_INLINE W4 load_q4(const std::uint8_t* q) {
-  return {q};
-}
-
-PX_INLINE __m256i dot4_q8(const std::uint8_t* q, __m256i x, __m256i sum) {
-  const __m256i w = _mm256_xor_si256(load_256(q), _mm256_set1_epi8(-128));
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+PX_INLINE __m256i add_pairs(__m256i sum, __m256i pairs) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-PX_INLINE Vi dot_q8(W8 w, const std::int8_t* x, std::int32_t) {
-  Vi sum = set_i(0);
-  for (int j = 0; j < 8; ++j) {
-    const __m256i four = broadcast_dword(x + 4 * j);
-    sum.a = dot4_q8(w.q + 64 * j, four, sum.a);
-    sum.b = dot4_q8(w.q + 64 * j + 32, four, sum.b);
-  }
-  return sum;
+PX_INLINE Vi dot_small(Vi sum, Vb w, Vi x) {
+  return {add_pairs(sum.a, _mm256_maddubs_epi16(w.a, x.a)),
+          add_pairs(sum.b, _mm256_maddubs_epi16(w.b, x.b))};
 }
-PX_INLINE __m256i dot_nibbles(const std::uint8_t* q, const std::int8_t* x) {
-  const __m256i mask = _mm256_set1_epi8(15);
-  __m256i pairs = _mm256_setzero_si256();
-  for (int j = 0; j < 4; ++j) {
-    const __m256i both = load_256(q + 64 * j);
-    const __m256i low = _mm256_and_si256(both, mask);
-    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
-    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(low, broadcast_dword(x + 4 * j)));
-    pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(high, broadcast_dword(x + 16 + 4 * j)));
-  }
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+PX_INLINE __m256i signed_pairs(__m256i w, __m256i x) {
+  const __m256i centred = _mm256_xor_si256(w, _mm256_set1_epi8(-128));
+  return _mm256_maddubs_epi16(_mm256_abs_epi8(centred), _mm256_sign_epi8(x, centred));
 }
-PX_INLINE Vi dot_q4_1(W4 w, const std::int8_t* x, std::int32_t) {
-  return {dot_nibbles(w.q, x), dot_nibbles(w.q + 32, x)};
+PX_INLINE Vi dot_full(Vi sum, Vb w, Vi x) {
+  return {add_pairs(sum.a, signed_pairs(w.a, x.a)), add_pairs(sum.b, signed_pairs(w.b, x.b))};
 }
-PX_INLINE Vi dot_q4_0(W4 w, const std::int8_t* x, std::int32_t minus_128_sum) {
-  return add_i(dot_q4_1(w, x, 0), set_i(minus_128_sum / 16));
+PX_INLINE Vi start_full(std::int32_t) {
+  return set_i(0);
 }

@@ -198,55 +198,51 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   for (std::uint32_t i = 0; i < cols; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
 }
 
-// Block dots: weights unsigned, so that vpdpbusd needs no sign trick; the offset is the start
-// value.
+// Bytes of a block: weights unsigned, so that vpdpbusd needs no sign trick.
 
-PX_INLINE __m512i load_bytes(const std::uint8_t* p) {
-  return _mm512_loadu_si512(p);
-}
-PX_INLINE __m512i broadcast_dword(const void* p) {
-  std::int32_t x;
-  __builtin_memcpy(&x, p, sizeof x);
-  return _mm512_set1_epi32(x);
-}
-
-struct W8 {
-  __m512i w[8];
+struct Vb {
+  __m512i v;
 };
-struct W4 {
-  __m512i w[8];
-};
+PX_INLINE Vb load_b(const std::uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+PX_INLINE void store_b(std::uint8_t* p, Vb a) {
+  _mm512_storeu_si512(p, a.v);
+}
+PX_INLINE Vb set_b(int byte) {
+  return {_mm512_set1_epi8(static_cast<char>(byte))};
+}
+PX_INLINE Vb and_b(Vb a, Vb b) {
+  return {_mm512_and_si512(a.v, b.v)};
+}
+PX_INLINE Vb or_b(Vb a, Vb b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+template <int kBits>
+PX_INLINE Vb shr_b(Vb a) {
+  return and_b({_mm512_srli_epi16(a.v, kBits)}, set_b(0xff >> kBits));
+}
+template <int kBits>
+PX_INLINE Vb shl_b(Vb a) {
+  return and_b({_mm512_slli_epi16(a.v, kBits)}, set_b(0xff & 0xff << kBits));
+}
+PX_INLINE Vb lookup_b(const std::uint8_t* table, Vb index) {
+  const __m128i small =
+      _mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(table)));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(small), index.v)};
+}
 
-PX_INLINE W8 load_q8(const std::uint8_t* q) {
-  W8 out;
-  for (int j = 0; j < 8; ++j) out.w[j] = load_bytes(q + 64 * j);
-  return out;
+PX_INLINE Vi broadcast_dword(const std::int8_t* x) {
+  std::int32_t four;
+  __builtin_memcpy(&four, x, sizeof four);
+  return {_mm512_set1_epi32(four)};
 }
-PX_INLINE W4 load_q4(const std::uint8_t* q) {
-  W4 out;
-  const __m512i low = _mm512_set1_epi8(15);
-  for (int j = 0; j < 4; ++j) {
-    const __m512i both = load_bytes(q + 64 * j);
-    out.w[j] = _mm512_and_si512(both, low);
-    out.w[j + 4] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
-  }
-  return out;
+PX_INLINE Vi dot_small(Vi sum, Vb w, Vi x) {
+  return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)};
 }
-/// Two chains of four: one of eight would wait for itself while weights stream in.
-PX_INLINE Vi dot_unsigned(const __m512i (&w)[8], const std::int8_t* x, __m512i start) {
-  __m512i other = _mm512_setzero_si512();
-  for (int j = 0; j < 4; ++j) {
-    start = _mm512_dpbusd_epi32(start, w[j], broadcast_dword(x + 4 * j));
-    other = _mm512_dpbusd_epi32(other, w[j + 4], broadcast_dword(x + 16 + 4 * j));
-  }
-  return {_mm512_add_epi32(start, other)};
+PX_INLINE Vi dot_full(Vi sum, Vb w, Vi x) {
+  return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)};
 }
-PX_INLINE Vi dot_q8(const W8& w, const std::int8_t* x, std::int32_t minus_128_sum) {
-  return dot_unsigned(w.w, x, _mm512_set1_epi32(minus_128_sum));
-}
-PX_INLINE Vi dot_q4_0(const W4& w, const std::int8_t* x, std::int32_t minus_128_sum) {
-  return dot_unsigned(w.w, x, _mm512_set1_epi32(minus_128_sum / 16));
-}
-PX_INLINE Vi dot_q4_1(const W4& w, const std::int8_t* x, std::int32_t) {
-  return dot_unsigned(w.w, x, _mm512_setzero_si512());
+PX_INLINE Vi start_full(std::int32_t minus_128_sum) {
+  return {_mm512_set1_epi32(minus_128_sum)};
 }

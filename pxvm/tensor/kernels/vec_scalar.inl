@@ -253,48 +253,67 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
-// Block dots: exact int32 sums of 32 products per row. x is int8[32]; the last argument is -128 *
-// sum(x), from which a set that keeps weights unsigned derives its offset.
+// Bytes of a block: 64 unsigned bytes, dword lane r holding four consecutive k of row r.
 
-struct W8 {
-  const std::uint8_t* q;
+using ByteLanes = std::uint8_t __attribute__((vector_size(64)));
+struct Vb {
+  ByteLanes v;
 };
-struct W4 {
-  const std::uint8_t* q;
-};
-PX_INLINE W8 load_q8(const std::uint8_t* q) {
-  return {q};
+PX_INLINE Vb load_b(const std::uint8_t* p) {
+  Vb x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
 }
-PX_INLINE W4 load_q4(const std::uint8_t* q) {
-  return {q};
+PX_INLINE void store_b(std::uint8_t* p, Vb x) {
+  __builtin_memcpy(p, &x, sizeof x);
 }
-
-PX_INLINE Vi dot_q8(W8 w, const std::int8_t* x, std::int32_t minus_128_sum) {
-  std::int32_t sum[16] = {};
-  for (int j = 0; j < 8; ++j) {
-    for (int r = 0; r < 16; ++r) {
-      const std::uint8_t* q = w.q + 64 * j + 4 * r;
-      sum[r] += q[0] * x[4 * j] + q[1] * x[4 * j + 1] + q[2] * x[4 * j + 2] + q[3] * x[4 * j + 3];
-    }
-  }
-  Vi out;
-  for (int r = 0; r < 16; ++r) out.v[r] = sum[r] + minus_128_sum;
+PX_INLINE Vb set_b(int byte) {
+  return {static_cast<std::uint8_t>(byte) | ByteLanes{}};
+}
+PX_INLINE Vb and_b(Vb a, Vb b) {
+  return {a.v & b.v};
+}
+PX_INLINE Vb or_b(Vb a, Vb b) {
+  return {a.v | b.v};
+}
+/// Every byte by itself.
+template <int kBits>
+PX_INLINE Vb shr_b(Vb a) {
+  return {a.v >> kBits};
+}
+template <int kBits>
+PX_INLINE Vb shl_b(Vb a) {
+  return {a.v << kBits};
+}
+/// table[16][index]; every index below 16.
+PX_INLINE Vb lookup_b(const std::uint8_t* table, Vb index) {
+  Vb out;
+  for (int i = 0; i < 64; ++i) out.v[i] = table[index.v[i]];
   return out;
 }
-PX_INLINE Vi dot_q4_1(W4 w, const std::int8_t* x, std::int32_t) {
-  std::int32_t sum[16] = {};
-  for (int j = 0; j < 4; ++j) {
-    for (int r = 0; r < 16; ++r) {
-      const std::uint8_t* q = w.q + 64 * j + 4 * r;
-      for (int i = 0; i < 4; ++i) {
-        sum[r] += (q[i] & 15) * x[4 * j + i] + (q[i] >> 4) * x[16 + 4 * j + i];
-      }
-    }
-  }
-  Vi out;
-  for (int r = 0; r < 16; ++r) out.v[r] = sum[r];
-  return out;
+
+/// Four int8 in every lane.
+PX_INLINE Vi broadcast_dword(const std::int8_t* x) {
+  std::int32_t four;
+  __builtin_memcpy(&four, x, sizeof four);
+  return set_i(four);
 }
-PX_INLINE Vi dot_q4_0(W4 w, const std::int8_t* x, std::int32_t minus_128_sum) {
-  return add_i(dot_q4_1(w, x, 0), set_i(minus_128_sum / 16));
+/// sum[r] += sum over i < 4 of w[4 r + i] * x[i], exact; every w <= 127.
+PX_INLINE Vi dot_small(Vi sum, Vb w, Vi x) {
+  std::int8_t four[4];
+  const std::int32_t lane = x.v[0];
+  __builtin_memcpy(four, &lane, sizeof four);
+  for (int r = 0; r < 16; ++r) {
+    sum.v[r] += w.v[4 * r] * four[0] + w.v[4 * r + 1] * four[1] + w.v[4 * r + 2] * four[2] +
+                w.v[4 * r + 3] * four[3];
+  }
+  return sum;
+}
+/// With start_full(-128 * sum of all x) as the first sum: adds (w - 128) * x, any byte w. Where the
+/// -128 is taken in, at the start or in each product, is the set's choice.
+PX_INLINE Vi dot_full(Vi sum, Vb w, Vi x) {
+  return dot_small(sum, w, x);
+}
+PX_INLINE Vi start_full(std::int32_t minus_128_sum) {
+  return set_i(minus_128_sum);
 }

@@ -92,7 +92,7 @@ float expected_element(const OwnedPacked& w, std::int64_t row, const float* x) {
     }
     y = std::fma(static_cast<float>(dot), block.d * a.scale, y);
     if (w.tensor.dtype == DType::kQ4_1) {
-      y = std::fma(block.m * a.scale, static_cast<float>(sum), y);
+      y = std::fma(block.m, a.scale * static_cast<float>(sum), y);
     }
   }
   return y;

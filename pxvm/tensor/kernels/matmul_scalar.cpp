@@ -1,0 +1,36 @@
+// Matrix products of the scalar set. Compiled with its own flags; see kernel_table.hpp for what may
+// be included.
+
+#include "pxvm/tensor/kernels/kernel_table.hpp"
+
+#define PX_INLINE inline __attribute__((always_inline))
+#define PX_UNROLL _Pragma("GCC unroll 8")
+
+namespace pxos::tensor {
+namespace {
+namespace scalar {
+
+constexpr std::size_t kTileTokens = 4;
+constexpr std::size_t kTileGroups = 1;
+constexpr std::uint32_t kSliceSteps = 32;
+
+// The order matters: the bodies are written over the vector type.
+// clang-format off
+#include "pxvm/tensor/kernels/vec_scalar.inl"
+#include "pxvm/tensor/kernels/body_panel.inl"
+#include "pxvm/tensor/kernels/body_units.inl"
+#include "pxvm/tensor/kernels/block.inl"
+#include "pxvm/tensor/kernels/block_q8_0.inl"
+#include "pxvm/tensor/kernels/block_q4.inl"
+#include "pxvm/tensor/kernels/body_prefill.inl"
+#include "pxvm/tensor/kernels/body_matmul.inl"
+#include "pxvm/tensor/kernels/body_matmul_table.inl"
+// clang-format on
+
+}  // namespace scalar
+}  // namespace
+
+extern const MatmulKernels kScalarMatmul;
+const MatmulKernels kScalarMatmul = scalar::kMatmulTable;
+
+}  // namespace pxos::tensor
