@@ -1,7 +1,7 @@
 // Build step: assembles programs to pictures and makes the files that are embedded in the binary.
 //   build_programs OUT_DIR FILE.pxasm...
-// writes OUT_DIR/NAME.pxi and OUT_DIR/NAME.pxasm per program, welcome.pxa, embedded.S and
-// embedded.cpp.
+// writes OUT_DIR/NAME.pxi and OUT_DIR/NAME.pxasm per program, the texts they include, welcome.pxa,
+// embedded.S and embedded.cpp.
 
 #include "assembler/assembler.hpp"
 #include "cartridges/pack.hpp"
@@ -10,6 +10,7 @@
 #include "pxvm/isa/image.hpp"
 
 #include <cstdio>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -24,11 +25,19 @@ struct Built {
   std::string source;
 };
 
-Result<Built> build(const std::filesystem::path& path) {
+/// Texts by the names they are included under.
+using Includes = std::map<std::string, std::string, std::less<>>;
+
+Result<Built> build(const std::filesystem::path& path, Includes& includes) {
   PX_TRY(const ByteVector text, pxos::read_file(path));
   Built built{path.stem().string(), {}, std::string(pxos::as_text(text))};
+  const auto include = [&](std::string_view name) -> Result<std::string> {
+    PX_TRY(const ByteVector included, pxos::read_file(path.parent_path() / name));
+    return includes[std::string(name)] = std::string(pxos::as_text(included));
+  };
   PX_TRY(const pxos::isa::VerifiedProgram program,
-         pxos::assembler::assemble_or_error({{path.filename().string(), built.source}, {}, true}));
+         pxos::assembler::assemble_or_error(
+             {{path.filename().string(), built.source}, include, true}));
   PX_TRY(const pxos::isa::RgbImage image, pxos::isa::encode_program(program.program()));
   PX_TRY(built.png, pxos::pixelfs::encode_png({image.width, image.height, 3, image.rgb}));
   return built;
@@ -66,52 +75,82 @@ Result<void> write_text(const std::filesystem::path& path, const std::string& te
   return pxos::write_file_atomic(path, pxos::as_bytes(text));
 }
 
-Result<void> write_tables(const std::filesystem::path& folder, const std::vector<Built>& programs) {
-  std::string assembly = ".section .rodata\n" + incbin("pxos_welcome", folder / "welcome.pxa");
-  std::string externs = "extern const unsigned char pxos_welcome[], pxos_welcome_end[];\n";
-  std::string rows;
+/// The fixed end of embedded.cpp: look-ups over the two tables.
+constexpr const char* kLookups = R"(
+const EmbeddedProgram* find(std::string_view name) {
+  for (const EmbeddedProgram& program : all()) {
+    if (program.name == name) return &program;
+  }
+  return nullptr;
+}
+
+Result<std::string> read_include(std::string_view name) {
+  for (const EmbeddedText& text : includes()) {
+    if (text.name == name) return std::string(text.text);
+  }
+  return fail(Errc::kNotFound, "{}: no such text ships with pxos", name);
+}
+
+Bytes welcome_cartridge() { return {pxos_welcome, pxos_welcome_end}; }
+
+}  // namespace pxos::programs
+)";
+
+/// Symbols of embedded.S as they are assembled, declared and put into tables.
+struct Tables {
+  std::string assembly, externs, programs, includes;
+
+  /// Gives the symbol's name.
+  std::string embed(std::string symbol, const std::filesystem::path& file) {
+    assembly += incbin(symbol, file);
+    externs += fmt::format("extern const unsigned char {0}[], {0}_end[];\n", symbol);
+    return symbol;
+  }
+};
+
+Result<void> write_tables(const std::filesystem::path& folder, const std::vector<Built>& programs,
+                          const Includes& includes) {
+  Tables tables;
+  tables.embed("pxos_welcome", folder / "welcome.pxa");
   for (std::size_t i = 0; i < programs.size(); ++i) {
     const std::string& name = programs[i].name;
-    assembly += incbin(fmt::format("pxos_png_{}", i), folder / (name + ".pxi"));
-    assembly += incbin(fmt::format("pxos_src_{}", i), folder / (name + ".pxasm"));
-    externs += fmt::format(
-        "extern const unsigned char pxos_png_{0}[], pxos_png_{0}_end[], pxos_src_{0}[], "
-        "pxos_src_{0}_end[];\n",
-        i);
-    rows += fmt::format(
-        "    {{\"{0}\", {{pxos_png_{1}, pxos_png_{1}_end}}, as_text({{pxos_src_{1}, "
-        "pxos_src_{1}_end}})}},\n",
-        name, i);
+    const auto png = tables.embed(fmt::format("pxos_png_{}", i), folder / (name + ".pxi"));
+    const auto text = tables.embed(fmt::format("pxos_src_{}", i), folder / (name + ".pxasm"));
+    tables.programs += fmt::format(
+        "    {{\"{0}\", {{{1}, {1}_end}}, as_text({{{2}, {2}_end}})}},\n", name, png, text);
   }
-  assembly += ".section .note.GNU-stack,\"\",@progbits\n";
-  PX_CHECK(write_text(folder / "embedded.S", assembly));
+  std::size_t number = 0;
+  for (const auto& [name, text] : includes) {
+    PX_CHECK(write_text(folder / name, text));
+    const auto symbol = tables.embed(fmt::format("pxos_inc_{}", number++), folder / name);
+    tables.includes += fmt::format("    {{\"{0}\", as_text({{{1}, {1}_end}})}},\n", name, symbol);
+  }
+  tables.assembly += ".section .note.GNU-stack,\"\",@progbits\n";
+  PX_CHECK(write_text(folder / "embedded.S", ".section .rodata\n" + tables.assembly));
   return write_text(
       folder / "embedded.cpp",
-      "// Generated by build_programs; do not edit.\n#include \"programs/programs.hpp\"\n\nextern "
-      "\"C\" {\n" +
-          externs +
-          "}\n\nnamespace pxos::programs {\n\nstd::span<const EmbeddedProgram> all() {\n"
-          "  static const EmbeddedProgram programs[] = {\n" +
-          rows +
-          "  };\n  return programs;\n}\n\n"
-          "const EmbeddedProgram* find(std::string_view name) {\n"
-          "  for (const EmbeddedProgram& program : all()) {\n    if (program.name == name) return "
-          "&program;\n  }\n"
-          "  return nullptr;\n}\n\nBytes welcome_cartridge() { return {pxos_welcome, "
-          "pxos_welcome_end}; }\n\n"
-          "}  // namespace pxos::programs\n");
+      fmt::format(
+          "// Generated by build_programs; do not edit.\n#include \"programs/programs.hpp\"\n\n"
+          "extern \"C\" {{\n{}}}\n\nnamespace pxos::programs {{\n\n"
+          "std::span<const EmbeddedProgram> all() {{\n"
+          "  static const EmbeddedProgram programs[] = {{\n{}  }};\n  return programs;\n}}\n\n"
+          "std::span<const EmbeddedText> includes() {{\n"
+          "  static const EmbeddedText texts[] = {{\n{}  }};\n  return texts;\n}}\n",
+          tables.externs, tables.programs, tables.includes) +
+          kLookups);
 }
 
 Result<void> run(const std::filesystem::path& folder, std::span<char* const> files) {
   std::vector<Built> programs;
+  Includes includes;
   for (const char* file : files) {
-    PX_TRY(Built built, build(file));
+    PX_TRY(Built built, build(file, includes));
     PX_CHECK(pxos::write_file_atomic(folder / (built.name + ".pxi"), built.png));
     PX_CHECK(write_text(folder / (built.name + ".pxasm"), built.source));
     if (built.name == "welcome") PX_CHECK(pack_welcome(folder, built));
     programs.push_back(std::move(built));
   }
-  return write_tables(folder, programs);
+  return write_tables(folder, programs, includes);
 }
 
 }  // namespace

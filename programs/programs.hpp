@@ -4,8 +4,10 @@
 // thread.
 
 #include "pxvm/base/bytes.hpp"
+#include "pxvm/base/result.hpp"
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace pxos::programs {
@@ -16,9 +18,19 @@ struct EmbeddedProgram {
   std::string_view source;  ///< the text it was assembled from
 };
 
+/// A text that programs include, under the name they call it by.
+struct EmbeddedText {
+  std::string_view name;  ///< "decoder.pxasm"
+  std::string_view text;
+};
+
 [[nodiscard]] std::span<const EmbeddedProgram> all();
 /// Null when there is no such program.
 [[nodiscard]] const EmbeddedProgram* find(std::string_view name);
+
+[[nodiscard]] std::span<const EmbeddedText> includes();
+/// The text behind `.include "name"`, as the assembler asks for it. Errors: kNotFound.
+Result<std::string> read_include(std::string_view name);
 
 /// welcome.pxa: what boots when there is no model.
 [[nodiscard]] Bytes welcome_cartridge();

@@ -40,19 +40,7 @@ Result<void> describe(const GgufFile& file, const std::filesystem::path& path,
   return {};
 }
 
-void describe_shape(const LlamaShape& shape, bool exact_caches, Manifest& out) {
-  out.integers = {
-      {"n_layer", shape.n_layer}, {"dim", shape.dim},           {"n_head", shape.n_head},
-      {"n_kv", shape.n_kv},       {"head_dim", shape.head_dim}, {"ffn_dim", shape.ffn_dim},
-      {"vocab", shape.vocab},     {"ctx", shape.ctx},           {"rope_dims", shape.rope_dims},
-      {"rope_pairing", 0}};  // converters permute llama's rows so that pairs are adjacent
-  if (exact_caches)
-    out.integers["kv_bits"] =
-        32;  // f32 weights are for comparisons: no rounding of keys and values
-  out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
-}
-
-/// Everything of a llama GGUF file but the weights' bytes, checked.
+/// Everything of a GGUF file but the weights' bytes, checked.
 struct Model {
   Manifest manifest;
   ByteVector tokenizer;
@@ -64,16 +52,13 @@ struct Model {
 Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path,
                          const ImportOptions& options) {
   PX_TRY(const std::string_view architecture, file.text("general.architecture"));
-  if (architecture != "llama")
-    return fail(Errc::kUnsupported,
-                "architecture \"{}\" is not supported yet: it needs a forward program and a tensor "
-                "table (llama "
-                "has both)",
-                architecture);
+  PX_TRY(const LlamaFamily family, find_llama_family(architecture));
   Model model;
   PX_CHECK(describe(file, path, options, model.manifest));
-  PX_TRY(const LlamaShape shape, read_llama_shape(file));
-  describe_shape(shape, options.as_dtype == tensor::DType::kF32, model.manifest);
+  PX_TRY(const LlamaShape shape, read_llama_shape(file, family));
+  describe_shape(shape, model.manifest);
+  // f32 weights are for comparisons: no rounding of keys and values.
+  if (options.as_dtype == tensor::DType::kF32) model.manifest.integers["kv_bits"] = 32;
   PX_TRY(const auto tensors, llama_tensors(file, shape));
   for (const GgufTensor* tensor : tensors) {
     model.manifest.parameter_count += tensor->elements();

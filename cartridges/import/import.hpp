@@ -10,14 +10,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pxos::cartridges {
 
+/// A text that a program includes.
+struct IncludedText {
+  std::string name;  ///< as the program calls it, e.g. "decoder.pxasm"
+  std::string text;
+};
+
 /// A forward program as a cartridge carries it.
 struct ProgramSource {
-  std::string name;    ///< without suffix, e.g. "llama"
-  ByteVector png;      ///< the program image
-  std::string source;  ///< the assembly text it was made from
+  std::string name;                    ///< without suffix, e.g. "llama"
+  ByteVector png;                      ///< the program image
+  std::string source;                  ///< the assembly text it was made from
+  std::vector<IncludedText> includes;  ///< what `source` includes
 };
 
 /// Finds the program for an architecture ("llama", "pixellm_v0"). Errors: kNotFound names what
@@ -42,7 +50,7 @@ struct ImportReport {
   double seconds = 0;
 };
 
-/// Imports a GGUF file of architecture "llama".
+/// Imports a GGUF file of one of the architectures of llama_gguf.hpp.
 /// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not
 /// there yet; kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the
 /// output exists.

@@ -34,6 +34,15 @@ Result<void> check_options(const ImportOptions& options) {
   return {};
 }
 
+void describe_shape(const LlamaShape& shape, Manifest& out) {
+  out.integers = {{"n_layer", shape.n_layer},     {"dim", shape.dim},
+                  {"n_head", shape.n_head},       {"n_kv", shape.n_kv},
+                  {"head_dim", shape.head_dim},   {"ffn_dim", shape.ffn_dim},
+                  {"vocab", shape.vocab},         {"ctx", shape.ctx},
+                  {"rope_dims", shape.rope_dims}, {"rope_pairing", shape.family.rope_pairing}};
+  out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
+}
+
 Result<void> add_sheets(CartridgeWriter& writer, std::span<const pixelfs::TensorInput> tensors,
                         const Progress& progress) {
   EntrySink sink(writer);
@@ -45,7 +54,11 @@ Result<void> add_sheets(CartridgeWriter& writer, std::span<const pixelfs::Tensor
 
 Result<void> add_program(CartridgeWriter& writer, const ProgramSource& program) {
   PX_CHECK(writer.add({program.name + ".pxi", EntryKind::kProgram, "", 0}, program.png));
-  return writer.add({program.name + ".pxasm", EntryKind::kSource, "", 0}, as_bytes(program.source));
+  PX_CHECK(
+      writer.add({program.name + ".pxasm", EntryKind::kSource, "", 0}, as_bytes(program.source)));
+  for (const IncludedText& included : program.includes)
+    PX_CHECK(writer.add({included.name, EntryKind::kSource, "", 0}, as_bytes(included.text)));
+  return {};
 }
 
 Result<void> finish_import(CartridgeWriter writer, Manifest manifest, const ImportOptions& options,

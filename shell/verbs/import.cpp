@@ -65,7 +65,7 @@ Result<int> run_import(const ImportArguments& arguments) {
 
 VerbAction setup_import(CLI::App& verb) {
   auto arguments = std::make_shared<ImportArguments>();
-  verb.add_option("SOURCE", arguments->source, "model file: GGUF of architecture llama")
+  verb.add_option("SOURCE", arguments->source, "model file: GGUF of architecture llama or qwen2")
       ->required();
   verb.add_option("-o,--output", arguments->output,
                   "cartridge to write; default: SOURCE's name with .pxa, here");

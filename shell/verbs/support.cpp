@@ -36,10 +36,13 @@ Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Ima
 Result<isa::Program> read_program(const std::filesystem::path& path) {
   PX_TRY(const ByteVector bytes, read_file(path));
   if (!pixelfs::is_png(bytes)) {
+    // A copy of a program elsewhere still finds what it includes.
     const auto include = [folder =
                               path.parent_path()](std::string_view name) -> Result<std::string> {
-      PX_TRY(const ByteVector text, read_file(folder / name));
-      return std::string(as_text(text));
+      const auto text = read_file(folder / name);
+      if (!text && text.error().code == Errc::kNotFound) return programs::read_include(name);
+      if (!text) return tl::unexpected<Error>(text.error());
+      return std::string(as_text(*text));
     };
     PX_TRY(const isa::VerifiedProgram program,
            assembler::assemble_or_error(
@@ -92,9 +95,15 @@ Result<std::vector<std::int32_t>> pixellm_tokens(std::string_view text) {
 
 Result<cartridges::ProgramSource> find_program(std::string_view architecture) {
   if (const programs::EmbeddedProgram* program = programs::find(architecture)) {
-    return cartridges::ProgramSource{std::string(program->name),
-                                     {program->png.begin(), program->png.end()},
-                                     std::string(program->source)};
+    cartridges::ProgramSource out{std::string(program->name),
+                                  {program->png.begin(), program->png.end()},
+                                  std::string(program->source),
+                                  {}};
+    for (const programs::EmbeddedText& text : programs::includes()) {
+      if (program->source.find(fmt::format(".include \"{}\"", text.name)) != std::string_view::npos)
+        out.includes.push_back({std::string(text.name), std::string(text.text)});
+    }
+    return out;
   }
   std::string names;
   for (const programs::EmbeddedProgram& program : programs::all()) {

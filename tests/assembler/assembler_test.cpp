@@ -15,9 +15,16 @@ using pxos::isa::Instruction;
 using pxos::isa::Opcode;
 using pxos::isa::Program;
 
+/// What the programs that ship include.
+pxos::Result<std::string> read_shipped(std::string_view name) {
+  PX_TRY(const auto bytes, pxos::read_file(pxos::test::source_folder() / "programs" / name));
+  return std::string(pxos::as_text(bytes));
+}
+
 AssembleResult run(std::string text) {
   AssembleOptions options;
   options.source = {"test.pxasm", std::move(text)};
+  options.include = read_shipped;
   return assemble(options);
 }
 
@@ -36,9 +43,15 @@ std::vector<Opcode> opcodes(const Program& program) {
 }
 
 std::string llama_text() {
-  const auto bytes = pxos::read_file(pxos::test::source_folder() / "programs/llama.pxasm");
-  REQUIRE(bytes.has_value());
-  return std::string(pxos::as_text(*bytes));
+  const auto main = read_shipped("llama.pxasm");
+  const auto shared = read_shipped("decoder.pxasm");
+  REQUIRE(main);
+  REQUIRE(shared);
+  // As one text, so that damage reaches the declarations and macros too.
+  const std::string_view include = ".include \"decoder.pxasm\"";
+  const std::size_t at = main->find(include);
+  REQUIRE(at != std::string::npos);
+  return std::string(*main).replace(at, include.size(), *shared);
 }
 
 }  // namespace

@@ -29,8 +29,13 @@ void check_round_trip(const Program& program) {
   REQUIRE(before->rgb == after->rgb);
 }
 
+pxos::Result<std::string> read_shipped(std::string_view name) {
+  PX_TRY(const auto bytes, pxos::read_file(pxos::test::source_folder() / "programs" / name));
+  return std::string(pxos::as_text(bytes));
+}
+
 Program assembled(const std::string& path, const std::string& text, bool debug_info) {
-  const auto result = pxos::assembler::assemble({{path, text}, {}, debug_info});
+  const auto result = pxos::assembler::assemble({{path, text}, read_shipped, debug_info});
   INFO(pxos::assembler::render_all(result.diagnostics, result.sources));
   INFO(text);
   REQUIRE(result.program);
@@ -127,6 +132,8 @@ TEST_CASE("Programs that ship come back from their disassembly byte for byte", "
     const auto text = pxos::read_file(file.path());
     REQUIRE(text);
     const std::string name = file.path().filename().string();
+    // A text that is only included has no program of its own.
+    if (pxos::as_text(*text).find("\n.program ") == std::string_view::npos) continue;
     check_round_trip(assembled(name, std::string(pxos::as_text(*text)), true));
     check_round_trip(assembled(name, std::string(pxos::as_text(*text)), false));
     ++programs;

@@ -3,8 +3,10 @@
 // head, nine tokens.
 
 #include "cartridges/import/import.hpp"
+#include "pxvm/base/rng.hpp"
 #include "tests/cartridges/gguf_builder.hpp"
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,20 +23,21 @@ struct TinyLlama {
   std::vector<std::int32_t> types{2, 3, 3, 1, 1, 1, 6, 6, 3};
   std::vector<float> scores = std::vector<float>(9, -1.0F);
   std::function<void(GgufBuilder&)> extra;  ///< adds keys and tensors
+  std::uint64_t seed = 0;  ///< not 0: random weights that keep a forward pass of order one
 
   [[nodiscard]] ByteVector build() const {
     GgufBuilder file;
     file.key_text("general.architecture", architecture);
     file.key_text("general.name", "Tiny Llama");
     file.key_text("general.license", "mit");
-    file.key_u32("llama.block_count", layers);
-    file.key_u32("llama.embedding_length", dim);
-    file.key_u32("llama.feed_forward_length", ffn);
-    file.key_u32("llama.context_length", context);
-    file.key_u32("llama.attention.head_count", heads);
-    file.key_u32("llama.attention.head_count_kv", kv);
-    file.key_u32("llama.rope.dimension_count", rope);
-    file.key_f32("llama.attention.layer_norm_rms_epsilon", 1e-5F);
+    file.key_u32(architecture + ".block_count", layers);
+    file.key_u32(architecture + ".embedding_length", dim);
+    file.key_u32(architecture + ".feed_forward_length", ffn);
+    file.key_u32(architecture + ".context_length", context);
+    file.key_u32(architecture + ".attention.head_count", heads);
+    file.key_u32(architecture + ".attention.head_count_kv", kv);
+    file.key_u32(architecture + ".rope.dimension_count", rope);
+    file.key_f32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5F);
     file.key_text("tokenizer.ggml.model", "llama");
     file.key_texts("tokenizer.ggml.tokens", tokens);
     file.key_floats("tokenizer.ggml.scores", scores);
@@ -50,8 +53,21 @@ struct TinyLlama {
   }
 
  private:
+  /// `size` values around `middle`, uniform within `width`, that depend on the tensor's name.
+  void random(GgufBuilder& file, const std::string& name, std::vector<std::uint64_t> ne,
+              float middle, float width) const {
+    CounterRng rng(seed + std::hash<std::string>{}(name));
+    std::uint64_t size = 1;
+    for (const std::uint64_t n : ne) size *= n;
+    ByteWriter data;
+    for (std::uint64_t i = 0; i < size; ++i)
+      data.f32(middle + width * (2 * rng.next_unit_f32() - 1));
+    file.tensor(name, std::move(ne), 0, data.view());
+  }
   void matrix(GgufBuilder& file, const std::string& name, std::uint64_t rows,
               std::uint64_t cols) const {
+    if (seed != 0)
+      return random(file, name, {cols, rows}, 0, 2 / std::sqrt(static_cast<float>(cols)));
     const std::uint64_t bytes = matrix_type == 8 ? rows * cols / 32 * 34 : rows * cols * 4;
     ByteVector data(bytes);
     // Small bytes everywhere, so that no float is NaN or huge.
@@ -60,6 +76,7 @@ struct TinyLlama {
     file.tensor(name, {cols, rows}, matrix_type, data);
   }
   void vector(GgufBuilder& file, const std::string& name, std::uint64_t size) const {
+    if (seed != 0) return random(file, name, {size}, name.ends_with(".bias") ? 0.0F : 1.0F, 0.7F);
     ByteWriter data;
     for (std::uint64_t i = 0; i < size; ++i) data.f32(1.0F);
     file.tensor(name, {size}, 0, data.view());
@@ -73,6 +90,11 @@ struct TinyLlama {
       matrix(file, prefix + "attn_q.weight", heads * head_dim, dim);
       matrix(file, prefix + "attn_k.weight", kv * head_dim, dim);
       matrix(file, prefix + "attn_v.weight", kv * head_dim, dim);
+      if (architecture == "qwen2") {
+        vector(file, prefix + "attn_q.bias", heads * head_dim);
+        vector(file, prefix + "attn_k.bias", kv * head_dim);
+        vector(file, prefix + "attn_v.bias", kv * head_dim);
+      }
       matrix(file, prefix + "attn_output.weight", dim, heads * head_dim);
       vector(file, prefix + "ffn_norm.weight", dim);
       matrix(file, prefix + "ffn_gate.weight", ffn, dim);
@@ -85,7 +107,8 @@ struct TinyLlama {
 
 /// A stand-in for the program table: the importer stores what it is given and does not look inside.
 inline Result<cartridges::ProgramSource> fake_program(std::string_view architecture) {
-  return cartridges::ProgramSource{std::string(architecture), ByteVector{1, 2, 3}, "; a program\n"};
+  return cartridges::ProgramSource{
+      std::string(architecture), ByteVector{1, 2, 3}, "; a program\n", {}};
 }
 
 }  // namespace pxos::test

@@ -15,7 +15,8 @@ Result<cartridges::ProgramSource> find_embedded_program(std::string_view archite
   if (program == nullptr) return fail(Errc::kNotFound, "no program for '{}'", architecture);
   return cartridges::ProgramSource{std::string(program->name),
                                    {program->png.begin(), program->png.end()},
-                                   std::string(program->source)};
+                                   std::string(program->source),
+                                   {}};
 }
 
 void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path& output,

@@ -36,10 +36,10 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 cartridges::FindProgram program_of(const std::string& text) {
   return [text](std::string_view name) -> Result<cartridges::ProgramSource> {
     PX_TRY(const isa::VerifiedProgram program,
-           assembler::assemble_or_error({{"llama.pxasm", text}, {}, true}));
+           assembler::assemble_or_error({{"llama.pxasm", text}, programs::read_include, true}));
     PX_TRY(const isa::RgbImage image, isa::encode_program(program.program()));
     PX_TRY(ByteVector png, pixelfs::encode_png({image.width, image.height, 3, image.rgb}));
-    return cartridges::ProgramSource{std::string(name), std::move(png), text};
+    return cartridges::ProgramSource{std::string(name), std::move(png), text, {}};
   };
 }
 

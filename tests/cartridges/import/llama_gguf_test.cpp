@@ -6,6 +6,7 @@
 
 using Catch::Contains;
 using pxos::ByteVector;
+using pxos::cartridges::find_llama_family;
 using pxos::cartridges::GgufFile;
 using pxos::cartridges::llama_tensors;
 using pxos::cartridges::LlamaShape;
@@ -16,7 +17,7 @@ using pxos::test::TinyLlama;
 namespace {
 
 pxos::Result<LlamaShape> shape_of(const ByteVector& bytes) {
-  return read_llama_shape(GgufFile::parse(bytes).value());
+  return read_llama_shape(GgufFile::parse(bytes).value(), find_llama_family("llama").value());
 }
 
 }  // namespace
@@ -69,7 +70,8 @@ TEST_CASE("Tensors come in forward order, with or without a head of their own", 
       };
     const ByteVector bytes = model.build();
     const auto file = GgufFile::parse(bytes).value();
-    const auto tensors = llama_tensors(file, read_llama_shape(file).value());
+    const auto tensors =
+        llama_tensors(file, read_llama_shape(file, find_llama_family("llama").value()).value());
     REQUIRE(tensors.has_value());
     CHECK(tensors->size() == (has_head ? 21 : 20));
     CHECK(tensors->front()->name == "token_embd.weight");
@@ -78,10 +80,37 @@ TEST_CASE("Tensors come in forward order, with or without a head of their own", 
   }
 }
 
+TEST_CASE("Qwen2 has keys of its own, biases, and turns halves", "[llama]") {
+  TinyLlama model;
+  model.architecture = "qwen2";
+  const ByteVector bytes = model.build();
+  const auto file = GgufFile::parse(bytes).value();
+  const auto shape = read_llama_shape(file, find_llama_family("qwen2").value());
+  REQUIRE(shape.has_value());
+  CHECK(shape->family.rope_pairing == 1);
+  const auto tensors = llama_tensors(file, *shape);
+  REQUIRE(tensors.has_value());
+  CHECK(tensors->size() == 14);
+  CHECK((*tensors)[5]->name == "blk.0.attn_q.bias");
+  // Without the table row the same file is refused: a bias left out is another model.
+  LlamaShape plain = *shape;
+  plain.family = find_llama_family("llama").value();
+  CHECK_THAT(llama_tensors(file, plain).error().message, Contains("attn_q.bias"));
+  CHECK_THAT(find_llama_family("mamba").error().message, Contains("llama, qwen2"));
+}
+
+TEST_CASE("A layer count beyond the file's tensors is refused before any list is made", "[llama]") {
+  const ByteVector bytes = TinyLlama{}.build();
+  const auto file = GgufFile::parse(bytes).value();
+  LlamaShape shape = read_llama_shape(file, find_llama_family("llama").value()).value();
+  shape.n_layer = std::int64_t{1} << 28U;
+  CHECK_THAT(llama_tensors(file, shape).error().message, Contains("llama.block_count 268435456"));
+}
+
 TEST_CASE("A missing layer is named", "[llama]") {
   const ByteVector bytes = TinyLlama{}.build();
   const auto file = GgufFile::parse(bytes).value();
-  LlamaShape shape = read_llama_shape(file).value();
+  LlamaShape shape = read_llama_shape(file, find_llama_family("llama").value()).value();
   shape.n_layer = 2;
   CHECK_THAT(llama_tensors(file, shape).error().message,
              Contains("blk.1.attn_norm.weight [32] is missing"));

@@ -45,7 +45,7 @@ pxos::cartridges::ImportOptions to(const std::filesystem::path& path) {
   options.output = path;
   options.find_program =
       [](std::string_view name) -> pxos::Result<pxos::cartridges::ProgramSource> {
-    return pxos::cartridges::ProgramSource{std::string(name), {1}, "; text"};
+    return pxos::cartridges::ProgramSource{std::string(name), {1}, "; text", {}};
   };
   return options;
 }
