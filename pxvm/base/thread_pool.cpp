@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <fstream>
+#include <chrono>
 #include <limits>
 #include <optional>
-#include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -52,6 +54,9 @@ std::uint64_t tag_of(std::uint32_t epoch) {
 
 struct alignas(kCacheLine) Slot {
   std::atomic<std::uint64_t> share{0};
+  /// Number of the newest section this thread takes part in; it waits for a change.
+  alignas(kCacheLine) std::atomic<std::uint32_t> signal{0};
+  std::atomic<bool> asleep{false};
 };
 
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected) {
@@ -81,54 +86,168 @@ class DefaultFloatEnvironment {
   std::uint32_t saved_;
 };
 
+using Time = std::chrono::steady_clock::time_point;
+using std::chrono::milliseconds;
+
+/// How many threads take part. A thread that holds a chunk while another program has its processor
+/// makes a whole section wait for a time slice: two threads are then slower than one. So whenever
+/// the owner had to wait far longer than a chunk takes, one thread fewer takes part for a while;
+/// the while doubles when it happens again. Who takes part changes no result.
+class Crew {
+ public:
+  explicit Crew(std::size_t threads) : threads_(threads), size_(threads) {}
+
+  [[nodiscard]] std::size_t size(Time now) {
+    if (size_ < threads_ && now >= shrunk_until_) {
+      ++size_;
+      shrunk_until_ = now + pause_;
+    }
+    return size_;
+  }
+
+  /// The owner's chunks took `own_chunk` each on average; then it waited for the others.
+  void waited(Time now, Time::duration own_chunk, Time::duration wait) {
+    if (wait >= kPatience + 4 * own_chunk) shrink(now);
+  }
+
+  /// The owner itself was ready to run, but for `delay` had no processor: one of its own workers
+  /// may have it.
+  void delayed(Time now, Time::duration delay) {
+    if (delay >= kPatience) shrink(now);
+  }
+
+  static constexpr std::chrono::microseconds kPatience{250};
+
+ private:
+  void shrink(Time now) {
+    pause_ = now - last_late_ > kForgiveAfter ? kFirstPause : std::min(2 * pause_, kLongestPause);
+    last_late_ = now;
+    shrunk_until_ = now + pause_;
+    if (size_ > 1) --size_;
+  }
+
+  static constexpr Time::duration kFirstPause = milliseconds(20);
+  static constexpr Time::duration kLongestPause = milliseconds(640);
+  static constexpr Time::duration kForgiveAfter = milliseconds(2000);
+
+  std::size_t threads_;
+  std::size_t size_;
+  Time::duration pause_ = kFirstPause;
+  Time shrunk_until_{};
+  Time last_late_{};
+};
+
+/// Time the calling thread was ready to run without a processor, as the scheduler counts it.
+class RunDelay {
+ public:
+  RunDelay() = default;
+  RunDelay(const RunDelay&) = delete;
+  RunDelay& operator=(const RunDelay&) = delete;
+  ~RunDelay() { close_file(); }
+
+  /// Since the last call from this thread; zero at the first one and where it is not counted.
+  Time::duration since_last() {
+    const pid_t thread = gettid();
+    const bool first = thread != thread_;
+    if (first) open_file(thread);
+    char text[64];
+    const ssize_t size = file_ < 0 ? -1 : pread(file_, text, sizeof text, 0);
+    if (size <= 0) return {};
+    // "run time, run delay, slices" in nanoseconds.
+    const char* end = text + size;
+    const char* number = std::find(static_cast<const char*>(text), end, ' ');
+    std::int64_t total = 0;
+    if (number == end || std::from_chars(number + 1, end, total).ec != std::errc{}) return {};
+    const std::int64_t before = std::exchange(total_, total);
+    return std::chrono::nanoseconds(first ? 0 : total - before);
+  }
+
+ private:
+  void open_file(pid_t thread) {
+    close_file();
+    file_ = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    thread_ = thread;
+  }
+  void close_file() {
+    if (file_ >= 0) close(file_);
+    file_ = -1;
+  }
+
+  int file_ = -1;
+  pid_t thread_ = -1;
+  std::int64_t total_ = 0;
+};
+
+void pin_to(std::size_t index) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  std::size_t left =
+      index % std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&allowed)));
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || left-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    return;
+  }
+}
+
 }  // namespace
 
 struct ThreadPool::Impl {
-  explicit Impl(std::size_t threads) : slots(threads) {
+  Impl(std::size_t threads, Affinity affinity) : slots(threads), crew(threads) {
     // A spinning thread without a processor of its own takes one from a thread that works.
     const bool oversubscribed = threads > usable_processors();
     spin_limit = oversubscribed ? 16 : 20'000;
-    for (std::size_t t = 1; t < threads; ++t) workers.emplace_back([this, t] { work(t); });
+    for (std::size_t t = 1; t < threads; ++t) {
+      workers.emplace_back([this, t, affinity] {
+        if (affinity == Affinity::kPinned) pin_to(t);
+        work(t);
+      });
+    }
+    if (affinity == Affinity::kPinned) pin_to(0);
   }
 
   ~Impl() {
     stopping.store(true, std::memory_order_relaxed);
-    announce();
+    ++section;
+    for (std::size_t t = 1; t < slots.size(); ++t) wake(slots[t]);
     for (std::thread& worker : workers) worker.join();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void announce() {
-    // seq_cst pairs with work(): either the worker sees the new epoch, or we see it asleep.
-    epoch.fetch_add(1, std::memory_order_seq_cst);
-    if (sleepers.load(std::memory_order_seq_cst) != 0) futex_wake_all(epoch);
+  void wake(Slot& slot) const {
+    // seq_cst pairs with wait_for_signal(): the thread sees the signal, or we see it asleep.
+    slot.signal.store(section, std::memory_order_seq_cst);
+    if (slot.asleep.load(std::memory_order_seq_cst)) futex_wake_all(slot.signal);
   }
 
   void work(std::size_t thread) {
     const DefaultFloatEnvironment environment;  // a new thread inherits its creator's MXCSR
     std::uint32_t seen = 0;
     for (;;) {
-      seen = wait_for_epoch_after(seen);
+      seen = wait_for_signal(slots[thread], seen);
       if (stopping.load(std::memory_order_relaxed)) return;
       const std::uint32_t finished = take_chunks(seen, thread);
       if (finished != 0) report_done(finished);
     }
   }
 
-  std::uint32_t wait_for_epoch_after(std::uint32_t seen) {
+  [[nodiscard]] std::uint32_t wait_for_signal(Slot& slot, std::uint32_t seen) const {
     for (std::uint32_t spin = 0; spin < spin_limit; ++spin) {
-      const std::uint32_t now = epoch.load(std::memory_order_acquire);
+      const std::uint32_t now = slot.signal.load(std::memory_order_acquire);
       if (now != seen) return now;
       _mm_pause();
     }
-    sleepers.fetch_add(1, std::memory_order_seq_cst);
-    std::uint32_t now = epoch.load(std::memory_order_seq_cst);
+    slot.asleep.store(true, std::memory_order_seq_cst);
+    std::uint32_t now = slot.signal.load(std::memory_order_seq_cst);
     while (now == seen) {
-      futex_wait(epoch, seen);
-      now = epoch.load(std::memory_order_seq_cst);
+      futex_wait(slot.signal, seen);
+      now = slot.signal.load(std::memory_order_seq_cst);
     }
-    sleepers.fetch_sub(1, std::memory_order_relaxed);
+    slot.asleep.store(false, std::memory_order_relaxed);
     return now;
   }
 
@@ -146,11 +265,11 @@ struct ThreadPool::Impl {
     }
   }
 
-  std::uint32_t take_chunks(std::uint32_t section, std::size_t thread) {
+  std::uint32_t take_chunks(std::uint32_t of_section, std::size_t thread) {
     // The pointer may belong to a later section by now; it is used only after a chunk of this one
     // was taken, and then the owner is still inside run() for this section.
     const ChunkFunction* call = function.load(std::memory_order_relaxed);
-    const std::uint64_t tag = tag_of(section);
+    const std::uint64_t tag = tag_of(of_section);
     std::uint32_t finished = 0;
     for (std::size_t distance = 0; distance < slots.size(); ++distance) {
       Slot& victim = slots[(thread + distance) % slots.size()];
@@ -184,26 +303,42 @@ struct ThreadPool::Impl {
   }
 
   void run_section(std::size_t first, std::size_t chunks, const ChunkFunction& call) {
+    const Time start = std::chrono::steady_clock::now();
+    const std::size_t threads = std::min(crew.size(start), chunks);
+    if (threads == 1) {
+      for (std::size_t c = 0; c < chunks; ++c) call(first + c, 0);
+      return;
+    }
     function.store(&call, std::memory_order_relaxed);
     first_chunk.store(first, std::memory_order_relaxed);
     done.store(0, std::memory_order_relaxed);
-    const std::uint32_t section = epoch.load(std::memory_order_relaxed) + 1;
-    const std::size_t threads = slots.size();
+    ++section;
     for (std::size_t t = 0; t < threads; ++t) {
       const Share share{tag_of(section), t * chunks / threads, (t + 1) * chunks / threads};
       slots[t].share.store(share.word(), std::memory_order_release);
     }
-    announce();
+    for (std::size_t t = 1; t < threads; ++t) wake(slots[t]);
+    finish_section(start, static_cast<std::uint32_t>(chunks));
+  }
+
+  /// The owner's share, then waiting for the others.
+  void finish_section(Time start, std::uint32_t chunks) {
     const std::uint32_t finished = take_chunks(section, 0);
-    done.fetch_add(finished, std::memory_order_acq_rel);
-    wait_done(static_cast<std::uint32_t>(chunks));
+    const bool last = done.fetch_add(finished, std::memory_order_acq_rel) + finished == chunks;
+    const Time own_end = std::chrono::steady_clock::now();
+    if (own_end - start >= Crew::kPatience) crew.delayed(own_end, run_delay.since_last());
+    if (last) return;
+    wait_done(chunks);
+    const Time end = std::chrono::steady_clock::now();
+    crew.waited(end, (own_end - start) / std::max<std::uint32_t>(1, finished), end - own_end);
   }
 
   std::vector<Slot> slots;
-  alignas(kCacheLine) std::atomic<std::uint32_t> epoch{0};
-  std::atomic<const ChunkFunction*> function{nullptr};
+  Crew crew;
+  RunDelay run_delay;
+  std::uint32_t section = 0;  ///< written by the owner, before it wakes anybody
+  alignas(kCacheLine) std::atomic<const ChunkFunction*> function{nullptr};
   std::atomic<std::size_t> first_chunk{0};
-  std::atomic<std::uint32_t> sleepers{0};
   std::atomic<bool> stopping{false};
   alignas(kCacheLine) std::atomic<std::uint32_t> done{0};
   std::atomic<bool> owner_asleep{false};
@@ -211,9 +346,9 @@ struct ThreadPool::Impl {
   std::vector<std::thread> workers;
 };
 
-ThreadPool::ThreadPool(std::size_t threads) {
+ThreadPool::ThreadPool(std::size_t threads, Affinity affinity) {
   PX_ASSERT(threads >= 1);
-  impl_ = std::make_unique<Impl>(threads);
+  impl_ = std::make_unique<Impl>(threads, affinity);
 }
 
 ThreadPool::~ThreadPool() = default;
@@ -231,88 +366,6 @@ void ThreadPool::run(std::size_t chunks, ChunkFunction function) {
   for (std::size_t first = 0; first < chunks; first += kMaxChunksPerSection) {
     impl_->run_section(first, std::min(kMaxChunksPerSection, chunks - first), function);
   }
-}
-
-namespace {
-
-std::string read_text(const std::string& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end == text.data()) return std::nullopt;
-  return value;
-}
-
-/// Processors that `quota` per `period` microseconds pay for, rounded up.
-std::size_t processors_of(std::optional<std::uint64_t> quota, std::optional<std::uint64_t> period) {
-  if (!quota || !period || *period == 0) return std::numeric_limits<std::size_t>::max();
-  return std::max<std::size_t>(1, *quota / *period + (*quota % *period != 0 ? 1 : 0));
-}
-
-/// cpu.max of version 2 is "quota period" or "max period"; version 1 has a file for each, -1 = no
-/// limit.
-std::size_t group_limit(const std::string& folder, bool version2) {
-  if (!version2) {
-    return processors_of(parse_number(read_text(folder + "/cpu.cfs_quota_us")),
-                         parse_number(read_text(folder + "/cpu.cfs_period_us")));
-  }
-  const std::string text = read_text(folder + "/cpu.max");
-  const std::size_t space = text.find(' ');
-  if (space == std::string::npos) return std::numeric_limits<std::size_t>::max();
-  return processors_of(parse_number(text), parse_number(std::string_view(text).substr(space + 1)));
-}
-
-/// The tightest limit of the group `path` and its ancestors.
-std::size_t tree_limit(const std::string& root, std::string path, bool version2) {
-  std::size_t limit = group_limit(root, version2);
-  while (path.size() > 1) {
-    limit = std::min(limit, group_limit(root + path, version2));
-    path.resize(path.rfind('/'));
-  }
-  return limit;
-}
-
-/// Lines of /proc/self/cgroup are "number:controllers:path"; version 2 has no controllers.
-std::size_t cgroup_limit() {
-  std::ifstream file("/proc/self/cgroup");
-  std::size_t limit = std::numeric_limits<std::size_t>::max();
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos || line.substr(second + 1, 1) != "/") continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string path = line.substr(second + 1);
-    if (controllers == ",,") limit = std::min(limit, tree_limit("/sys/fs/cgroup", path, true));
-    if (controllers.find(",cpu,") != std::string::npos) {
-      limit = std::min(limit, tree_limit("/sys/fs/cgroup/cpu", path, false));
-    }
-  }
-  return limit;
-}
-
-std::size_t affinity_count() {
-  // The kernel refuses a mask smaller than its own; machines with more than 1024 processors exist.
-  for (std::size_t processors = 1024; processors <= 1U << 20; processors *= 4) {
-    std::vector<unsigned long> words(processors / (8 * sizeof(unsigned long)));
-    const long bytes =
-        syscall(SYS_sched_getaffinity, 0, words.size() * sizeof(unsigned long), words.data());
-    if (bytes <= 0) continue;
-    std::size_t count = 0;
-    for (const unsigned long word : words)
-      count += static_cast<std::size_t>(__builtin_popcountl(word));
-    return std::max<std::size_t>(1, count);
-  }
-  return std::max<std::size_t>(1, std::thread::hardware_concurrency());
-}
-
-}  // namespace
-
-std::size_t usable_processors() {
-  return std::max<std::size_t>(1, std::min(affinity_count(), cgroup_limit()));
 }
 
 }  // namespace pxos

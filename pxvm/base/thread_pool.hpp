@@ -2,8 +2,12 @@
 // Worker threads for tensor operations. One parallel section at a time: a fixed list of chunks;
 // each thread walks its contiguous share, then steals from the tail of the others'. Who computes a
 // chunk never changes a result, so callers must make chunks independent. Workers spin briefly, then
-// park on a futex. Every thread runs with the default MXCSR (round to nearest, no flush to zero).
-// `run` may be called from one thread at a time (the owner); construction and destruction likewise.
+// park on a futex. When another program keeps taking a worker's processor, sections run with fewer
+// threads for a while, so that more threads are never slower than one. Every thread runs with the
+// default MXCSR (round to nearest, no flush to zero). `run` may be called from one thread at a time
+// (the owner); construction and destruction likewise.
+
+#include "pxvm/base/processors.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,10 +30,14 @@ class ChunkFunction {
   void (*call_)(void*, std::size_t, std::size_t);
 };
 
+/// Pinned: thread t stays on the t-th processor of the process's affinity mask; the calling thread
+/// is pinned too, for good.
+enum class Affinity : std::uint8_t { kFree, kPinned };
+
 class ThreadPool {
  public:
   /// `threads` >= 1 counts the calling thread; threads - 1 workers are started.
-  explicit ThreadPool(std::size_t threads);
+  explicit ThreadPool(std::size_t threads, Affinity affinity = Affinity::kFree);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -45,8 +53,5 @@ class ThreadPool {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// Processors this process may use: min(affinity mask, cgroup cpu quota rounded up), at least 1.
-[[nodiscard]] std::size_t usable_processors();
 
 }  // namespace pxos
