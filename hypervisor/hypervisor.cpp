@@ -89,6 +89,7 @@ struct Hypervisor::Impl {
 
   HypervisorOptions options;
   const tensor::KernelTable* kernels = nullptr;
+  bool fusion = true;
   ThreadPool pool;
   std::atomic<bool> stop{false};
   TrustStore trust;
@@ -103,7 +104,7 @@ Result<MountInfo> Hypervisor::Impl::mount(cartridges::Cartridge cartridge,
                                           const MountOptions& wanted) {
   const auto start = Clock::now();
   const std::string name = free_name(wanted.name.empty() ? cartridge.manifest().name : wanted.name);
-  const MountContext context{kernels, &pool, &stop, &options.ports};
+  const MountContext context{kernels, &pool, &stop, &options.ports, fusion};
   const std::uint64_t cap = wanted.memory_bytes != 0 ? wanted.memory_bytes : default_memory_cap();
   PX_TRY(std::unique_ptr<Mount> made,
          Mount::create(name, std::move(cartridge), context,
@@ -155,9 +156,11 @@ Result<std::unique_ptr<Hypervisor>> Hypervisor::create(HypervisorOptions options
   auto kernels =
       wanted.empty() ? tensor::select_kernels_from_environment() : tensor::select_kernels(wanted);
   if (!kernels) return tl::unexpected<Error>(std::move(kernels).error());
+  PX_TRY(const bool fusion, vm::fusion_from_environment());
   std::unique_ptr<Hypervisor> hypervisor(new Hypervisor());
   hypervisor->impl_ = std::make_unique<Impl>(std::move(options));
   hypervisor->impl_->kernels = *kernels;
+  hypervisor->impl_->fusion = fusion;
   return hypervisor;
 }
 

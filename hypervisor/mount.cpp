@@ -94,7 +94,7 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
   host_ = std::make_unique<GuestHost>(*context.ports, manifest.capabilities, 0);
   PX_TRY(session_, vm::Session::create(*linked));
   PX_TRY(machine_, vm::Machine::create(linked, {context.kernels, context.pool, context.stop,
-                                                host_.get(), limits.fuel}));
+                                                host_.get(), limits.fuel, context.fusion}));
   machine_->attach(*session_);
   for (std::size_t i = 0; i < linked->program().symbols.size(); ++i) {
     if (linked->program().symbols[i].name == "T") batch_ = linked->dim_range[i].second;

@@ -29,6 +29,7 @@ struct MountContext {
   ThreadPool* pool = nullptr;
   const std::atomic<bool>* stop = nullptr;
   const HostPorts* ports = nullptr;
+  bool fusion = true;  ///< vm::MachineOptions::fusion
 };
 
 struct MountLimits {

@@ -1,25 +1,19 @@
 #pragma once
-// What one tensor instruction must move and compute, from the shapes of its operands. For profiles;
-// private to vm.
+// What one tensor operation must move and compute, from the shapes of its operands: every operand
+// once, a matmul all of its weights, a gather its rows, attention the rows of both caches that it
+// can see. For profiles; private to vm.
 
-#include "pxvm/isa/program.hpp"
-#include "pxvm/vm/machine.hpp"
+#include "pxvm/tensor/ops.hpp"
 #include "pxvm/vm/profile.hpp"
-
-#include <cstdint>
-#include <span>
+#include "pxvm/vm/row_op.hpp"
 
 namespace pxos::vm {
 
-/// The registers an instruction sees.
-struct RegisterFile {
-  std::span<const std::uint64_t, 256> scalars;
-  std::span<const TensorView, 256> tensors;
-};
-
-/// Every operand once: a matmul reads all of its weights, a gather its rows, attention the rows of
-/// both caches that it can see. Instructions without tensor work cost nothing.
-[[nodiscard]] OpCost operation_cost(const isa::Instruction& instruction,
-                                    const RegisterFile& registers);
+[[nodiscard]] OpCost cost_of(const RowOp& op);
+[[nodiscard]] OpCost cost_of(const tensor::MatmulTarget& target, const tensor::ConstMatF32& x);
+[[nodiscard]] OpCost gather_cost(const tensor::PackedTensor& table, const tensor::MatF32& out);
+/// Two products (q k and p v) over the positions each query sees; a window is not counted off.
+[[nodiscard]] OpCost attention_cost(const tensor::ConstMatF32& q, const tensor::KvCache& k,
+                                    std::int64_t pos);
 
 }  // namespace pxos::vm

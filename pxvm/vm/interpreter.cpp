@@ -1,22 +1,19 @@
 #include "pxvm/vm/interpreter.hpp"
 
-#include "pxvm/vm/cost.hpp"
-#include "pxvm/vm/profile.hpp"
-
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 namespace pxos::vm {
 
-using isa::Opcode;
-
 Interpreter::Interpreter(Machine& machine)
     : machine_(machine),
       linked_(*machine.linked_),
+      plan_(linked_.plan),
       context_{*machine.options_.kernels, *machine.options_.pool, machine.scratch_,
                *machine.options_.stop},
+      inline_context_{*machine.options_.kernels, *machine.inline_pool_, machine.scratch_,
+                      *machine.options_.stop},
       fuel_left_(machine.options_.fuel_per_call != 0 ? machine.options_.fuel_per_call
                                                      : std::numeric_limits<std::uint64_t>::max()) {}
 
@@ -38,7 +35,7 @@ bool Interpreter::finished(bool completed) {
 }
 
 bool Interpreter::charge(std::uint64_t multiply_adds) {
-  const std::uint64_t cost = 1 + multiply_adds / 1024;
+  const std::uint64_t cost = fuel_of(multiply_adds);
   machine_.fuel_used_ += cost;
   if (cost > fuel_left_) {
     return trap(TrapKind::kFuel, fmt::format("out of fuel after {} units", machine_.fuel_used_));
@@ -47,153 +44,172 @@ bool Interpreter::charge(std::uint64_t multiply_adds) {
   return true;
 }
 
-bool Interpreter::branch_taken(const Instruction& i) const {
-  switch (i.opcode()) {
-    case Opcode::kJump:
-      return true;
-    case Opcode::kBrEq:
-      return r(i.a) == r(i.b);
-    case Opcode::kBrNe:
-      return r(i.a) != r(i.b);
-    case Opcode::kBrLt:
-      return i64(i.a) < i64(i.b);
-    case Opcode::kBrLe:
-      return i64(i.a) <= i64(i.b);
-    case Opcode::kBrFLt:
-      return f32(i.a) < f32(i.b);
-    default:
-      return f32(i.a) == f32(i.b);  // kBrFEq: the last of the family below kMov
-  }
+bool Interpreter::back_edge() {
+  if (!charge(0)) return false;
+  return finished(!machine_.options_.stop->load(std::memory_order_relaxed));
 }
 
 std::size_t Interpreter::run(std::size_t start) {
   return machine_.options_.profile != nullptr ? run_loop<true>(start) : run_loop<false>(start);
 }
 
-bool Interpreter::execute_profiled(const Instruction& i, std::size_t pc) {
-  // Scalar code, pixel access and views take less time than reading the clock.
-  const bool timed = i.opcode() == Opcode::kHost || i.family >= 0x80;
-  if (!timed) return execute(i);
-  Profile& profile = *machine_.options_.profile;
-  profile.add_cost(pc, operation_cost(i, {machine_.scalars_, machine_.tensors_}));
-  const auto start = Profile::Clock::now();
-  const bool done = execute(i);
-  profile.add_time(pc, Profile::Clock::now() - start);
-  return done;
-}
+// Threaded code where the compiler has labels as values: every record ends with its own indirect
+// jump, which the branch predictor learns per place. Elsewhere (PXOS_SWITCH_DISPATCH) the same body
+// is a switch.
+#ifdef PXOS_SWITCH_DISPATCH
+#define PX_CASE(Name) case Action::k##Name:
+#define PX_DISPATCH() break
+#else
+#define PX_CASE(Name) at_##Name:
+#define PX_DISPATCH()                                   \
+  do {                                                  \
+    if constexpr (kProfiled) count_profiled(i);         \
+    goto* kLabels[static_cast<std::size_t>(i->action)]; \
+  } while (false)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#endif
+
+#define PX_NEXT() \
+  ++i;            \
+  PX_DISPATCH()
+/// A scalar instruction that cannot fail.
+#define PX_SCALAR(Name, ...) \
+  PX_CASE(Name) {            \
+    __VA_ARGS__;             \
+    PX_NEXT();               \
+  }
+/// An instruction that may trap.
+#define PX_STEP(Name, ...)                                         \
+  PX_CASE(Name) {                                                  \
+    if (!(__VA_ARGS__)) return static_cast<std::size_t>(i - code); \
+    PX_NEXT();                                                     \
+  }
+#define PX_BRANCH(Name, ...)                                                  \
+  PX_CASE(Name) {                                                             \
+    if (!(__VA_ARGS__)) {                                                     \
+      PX_NEXT();                                                              \
+    } else {                                                                  \
+      const Record* const to = code + i->target;                              \
+      if (to <= i && !back_edge()) return static_cast<std::size_t>(i - code); \
+      i = to;                                                                 \
+      PX_DISPATCH();                                                          \
+    }                                                                         \
+  }
 
 template <bool kProfiled>
 std::size_t Interpreter::run_loop(std::size_t start) {
-  const std::vector<Instruction>& code = linked_.program().code;
-  std::size_t pc = start;
   // The verifier proved that no path leaves the code and that every branch lands inside it.
+  const Record* const code = (machine_.options_.fusion ? plan_.fused : plan_.plain).data();
+  const Record* i = code + start;
+  std::uint64_t* const regs = machine_.scalars_.data();
+  const auto s64 = [regs](std::uint8_t reg) { return static_cast<std::int64_t>(regs[reg]); };
+  const auto count_profiled = [&](const Record* record) {
+    profile().count(static_cast<std::size_t>(record - code));
+    pc_ = static_cast<std::size_t>(record - code);
+  };
+#ifdef PXOS_SWITCH_DISPATCH
   for (;;) {
-    const Instruction& i = code[pc];
-    if constexpr (kProfiled) machine_.options_.profile->count(pc);
-    if (i.opcode() == Opcode::kHalt) return pc;
-    const bool is_branch = i.opcode() >= Opcode::kJump && i.opcode() <= Opcode::kBrFEq;
-    if (!is_branch) {
-      if (!(kProfiled ? execute_profiled(i, pc) : execute(i))) return pc;
-      ++pc;
-      continue;
-    }
-    if (!branch_taken(i)) {
-      ++pc;
-      continue;
-    }
-    if (i.imm < 0) {  // back-edge: the only way to run for ever, so fuel and the stop flag are
-                      // looked at here
-      if (!charge(0)) return pc;
-      if (machine_.options_.stop->load(std::memory_order_relaxed)) {
-        trap(TrapKind::kInterrupted, "interrupted");
-        return pc;
+    if constexpr (kProfiled) count_profiled(i);
+    switch (i->action) {
+#else
+  // clang-format off
+#define PX_OP(family, op, Name, mnemonic, operands, shapes, meaning) &&at_##Name,
+  static const void* const kLabels[] = {
+#include "pxvm/isa/opcodes.def"
+      &&at_Group};
+#undef PX_OP
+  // clang-format on
+  PX_DISPATCH();
+#endif
+
+      PX_CASE(Halt) return static_cast<std::size_t>(i - code);
+      PX_STEP(Trap, op_trap(*i))
+      PX_BRANCH(Jump, true)
+      PX_BRANCH(BrEq, regs[i->a] == regs[i->b])
+      PX_BRANCH(BrNe, regs[i->a] != regs[i->b])
+      PX_BRANCH(BrLt, s64(i->a) < s64(i->b))
+      PX_BRANCH(BrLe, s64(i->a) <= s64(i->b))
+      PX_BRANCH(BrFLt, f32(i->a) < f32(i->b))
+      PX_BRANCH(BrFEq, f32(i->a) == f32(i->b))
+      PX_SCALAR(Mov, regs[i->d] = regs[i->a])
+      PX_SCALAR(I64AddI, regs[i->d] = regs[i->a] + static_cast<std::uint64_t>(std::int64_t{i->imm}))
+      PX_SCALAR(I64Const, regs[i->d] = static_cast<std::uint64_t>(std::int64_t{i->imm}))
+      PX_SCALAR(I64Add, regs[i->d] = regs[i->a] + regs[i->b])
+      PX_SCALAR(I64Sub, regs[i->d] = regs[i->a] - regs[i->b])
+      PX_SCALAR(I64Mul, regs[i->d] = regs[i->a] * regs[i->b])
+      PX_STEP(I64DivS, op_divide(*i))
+      PX_STEP(I64RemS, op_divide(*i))
+      PX_SCALAR(I64And, regs[i->d] = regs[i->a] & regs[i->b])
+      PX_SCALAR(I64Or, regs[i->d] = regs[i->a] | regs[i->b])
+      PX_SCALAR(I64Xor, regs[i->d] = regs[i->a] ^ regs[i->b])
+      PX_SCALAR(I64Shl, regs[i->d] = regs[i->a] << (regs[i->b] & 63U))
+      PX_SCALAR(I64ShrS, regs[i->d] = static_cast<std::uint64_t>(s64(i->a) >> (regs[i->b] & 63U)))
+      PX_SCALAR(I64ShrU, regs[i->d] = regs[i->a] >> (regs[i->b] & 63U))
+      PX_SCALAR(ConstLd, regs[i->d] = linked_.consts[static_cast<std::size_t>(i->imm)])
+      PX_SCALAR(F32Sqrt, set_f32(i->d, std::sqrt(f32(i->a))))
+      PX_SCALAR(F32Add, set_f32(i->d, f32(i->a) + f32(i->b)))
+      PX_SCALAR(F32Sub, set_f32(i->d, f32(i->a) - f32(i->b)))
+      PX_SCALAR(F32Mul, set_f32(i->d, f32(i->a) * f32(i->b)))
+      PX_SCALAR(F32Div, set_f32(i->d, f32(i->a) / f32(i->b)))
+      PX_STEP(I64TruncF32S, op_truncate(*i))
+      PX_SCALAR(F32ConvertI64S, set_f32(i->d, static_cast<float>(s64(i->a))))
+      PX_STEP(LdU8, execute_memory(*i))
+      PX_STEP(LdI32, execute_memory(*i))
+      PX_STEP(LdF32, execute_memory(*i))
+      PX_STEP(StU8, execute_memory(*i))
+      PX_STEP(StI32, execute_memory(*i))
+      PX_STEP(StF32, execute_memory(*i))
+      PX_STEP(PxGet, op_pixel(*i))
+      PX_STEP(PxPut, op_pixel(*i))
+      PX_STEP(PxFill, op_pixel(*i))
+      PX_STEP(Dim, op_dim(*i))
+      PX_STEP(Host, op_host(*i))
+      PX_STEP(Bind, op_bind(*i))
+      PX_STEP(Tail, op_rows(*i, t(i->a).dims[0] - t(i->d).dims[0]))
+      PX_STEP(Rows, op_rows(*i, s64(i->b)))
+      PX_STEP(Matmul, op_matmul(*i))
+      PX_STEP(Gather, op_gather(*i))
+      PX_STEP(Add, op_row(*i))
+      PX_STEP(Mul, op_row(*i))
+      PX_STEP(AddRow, op_row(*i))
+      PX_STEP(Scale, op_row(*i))
+      PX_STEP(Relu, op_row(*i))
+      PX_STEP(SiluMul, op_row(*i))
+      PX_STEP(Copy, op_row(*i))
+      PX_STEP(Fill, op_row(*i))
+      PX_STEP(RmsNorm, op_row(*i))
+      PX_STEP(Softmax, op_row(*i))
+      PX_STEP(MeanRows, op_mean_rows(*i))
+      PX_STEP(RMin, op_reduce(*i))
+      PX_STEP(RMax, op_reduce(*i))
+      PX_STEP(Rope, op_row(*i))
+      PX_STEP(KvAppend, op_row(*i))
+      PX_STEP(Attention, op_attention(*i))
+      PX_STEP(TopK, op_topk(*i))
+      PX_STEP(ArgMax, op_reduce(*i))
+      PX_CASE(Group) {
+        const Group& group = plan_.groups[static_cast<std::size_t>(i->imm)];
+        if (std::size_t pc = group.first; !run_group(group, pc)) return pc;
+        i = code + group.end;
+        PX_DISPATCH();
       }
+#ifdef PXOS_SWITCH_DISPATCH
     }
-    pc = static_cast<std::size_t>(static_cast<std::int64_t>(pc) + 1 + i.imm);
   }
+#endif
+}
+#ifndef PXOS_SWITCH_DISPATCH
+#pragma GCC diagnostic pop
+#endif
+
+bool Interpreter::op_trap(const Record& i) {
+  return trap(TrapKind::kExplicit, linked_.program().strings[static_cast<std::size_t>(i.imm)]);
 }
 
-bool Interpreter::execute(const Instruction& i) {
-  if (i.family < 0x50) return execute_scalar(i);
-  if (i.family < 0x70) return execute_memory(i);
-  return execute_tensor(i);
-}
-
-bool Interpreter::execute_scalar(const Instruction& i) {
-  switch (i.opcode()) {
-    case Opcode::kTrap:
-      return trap(TrapKind::kExplicit, linked_.program().strings[static_cast<std::size_t>(i.imm)]);
-    case Opcode::kMov:
-      r(i.d) = r(i.a);
-      return true;
-    case Opcode::kI64AddI:
-      r(i.d) = r(i.a) + static_cast<std::uint64_t>(static_cast<std::int64_t>(i.imm));
-      return true;
-    case Opcode::kI64Const:
-      r(i.d) = static_cast<std::uint64_t>(static_cast<std::int64_t>(i.imm));
-      return true;
-    case Opcode::kI64Add:
-      r(i.d) = r(i.a) + r(i.b);
-      return true;
-    case Opcode::kI64Sub:
-      r(i.d) = r(i.a) - r(i.b);
-      return true;
-    case Opcode::kI64Mul:
-      r(i.d) = r(i.a) * r(i.b);
-      return true;
-    case Opcode::kI64DivS:
-    case Opcode::kI64RemS:
-      return op_divide(i);
-    case Opcode::kI64And:
-      r(i.d) = r(i.a) & r(i.b);
-      return true;
-    case Opcode::kI64Or:
-      r(i.d) = r(i.a) | r(i.b);
-      return true;
-    case Opcode::kI64Xor:
-      r(i.d) = r(i.a) ^ r(i.b);
-      return true;
-    case Opcode::kI64Shl:
-      r(i.d) = r(i.a) << (r(i.b) & 63U);
-      return true;
-    case Opcode::kI64ShrS:
-      r(i.d) = static_cast<std::uint64_t>(i64(i.a) >> (r(i.b) & 63U));
-      return true;
-    case Opcode::kI64ShrU:
-      r(i.d) = r(i.a) >> (r(i.b) & 63U);
-      return true;
-    case Opcode::kConstLd:
-      r(i.d) = linked_.consts[static_cast<std::size_t>(i.imm)];
-      return true;
-    case Opcode::kF32Sqrt:
-      set_f32(i.d, std::sqrt(f32(i.a)));
-      return true;
-    case Opcode::kF32Add:
-      set_f32(i.d, f32(i.a) + f32(i.b));
-      return true;
-    case Opcode::kF32Sub:
-      set_f32(i.d, f32(i.a) - f32(i.b));
-      return true;
-    case Opcode::kF32Mul:
-      set_f32(i.d, f32(i.a) * f32(i.b));
-      return true;
-    case Opcode::kF32Div:
-      set_f32(i.d, f32(i.a) / f32(i.b));
-      return true;
-    case Opcode::kI64TruncF32S:
-      return op_truncate(i);
-    case Opcode::kF32ConvertI64S:
-      set_f32(i.d, static_cast<float>(i64(i.a)));
-      return true;
-    default:
-      PX_ASSERT(!"verified code has no other scalar opcode");
-      return false;
-  }
-}
-
-bool Interpreter::op_divide(const Instruction& i) {
+bool Interpreter::op_divide(const Record& i) {
   if (i64(i.b) == 0) return trap(TrapKind::kDivide, "integer divide by zero");
-  const bool is_division = i.opcode() == Opcode::kI64DivS;
+  const bool is_division = i.action == Action::kI64DivS;
   if (i64(i.b) == -1) {  // -2^63 / -1 overflows; the remainder by -1 is always 0
     if (is_division && i64(i.a) == std::numeric_limits<std::int64_t>::min()) {
       return trap(TrapKind::kDivide, "integer overflow");
@@ -205,118 +221,13 @@ bool Interpreter::op_divide(const Instruction& i) {
   return true;
 }
 
-bool Interpreter::op_truncate(const Instruction& i) {
+bool Interpreter::op_truncate(const Record& i) {
   const float value = f32(i.a);
   if (!(value >= -0x1p63F && value < 0x1p63F)) {
     return trap(TrapKind::kConversion, fmt::format("{} is not an i64", value));
   }
   r(i.d) = static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
   return true;
-}
-
-bool Interpreter::element(const TensorView& view, std::uint64_t index, std::uint64_t bytes,
-                          std::uint8_t*& address) {
-  const auto count = static_cast<std::uint64_t>(view.elements());
-  if (index >= count) {
-    return trap(TrapKind::kOutOfBounds,
-                fmt::format("element {} of {}", static_cast<std::int64_t>(index), count));
-  }
-  address = view.data + index * bytes;
-  return true;
-}
-
-bool Interpreter::execute_memory(const Instruction& i) {
-  std::uint8_t* at = nullptr;
-  switch (i.opcode()) {
-    case Opcode::kLdU8:
-      if (!element(t(i.a), r(i.b), 1, at)) return false;
-      r(i.d) = *at;
-      return true;
-    case Opcode::kLdI32: {
-      if (!element(t(i.a), r(i.b), 4, at)) return false;
-      std::int32_t value = 0;
-      std::memcpy(&value, at, sizeof value);
-      r(i.d) = static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
-      return true;
-    }
-    case Opcode::kLdF32: {
-      if (!element(t(i.a), r(i.b), 4, at)) return false;
-      std::uint32_t bits = 0;
-      std::memcpy(&bits, at, sizeof bits);
-      r(i.d) = bits;
-      return true;
-    }
-    case Opcode::kStU8:
-      if (!element(t(i.a), r(i.b), 1, at)) return false;
-      *at = static_cast<std::uint8_t>(r(i.c));
-      return true;
-    case Opcode::kStI32:
-    case Opcode::kStF32: {
-      if (!element(t(i.a), r(i.b), 4, at)) return false;
-      const auto bits = static_cast<std::uint32_t>(r(i.c));
-      std::memcpy(at, &bits, sizeof bits);
-      return true;
-    }
-    case Opcode::kDim:
-      return op_dim(i);
-    case Opcode::kHost:
-      return op_host(i);
-    default:
-      return op_pixel(i);
-  }
-}
-
-bool Interpreter::op_dim(const Instruction& i) {
-  const TensorView& view = t(i.a);
-  if (i.imm < 0 || i.imm >= view.rank) {
-    return trap(TrapKind::kOutOfBounds, fmt::format("dimension {} of rank {}", i.imm, view.rank));
-  }
-  r(i.d) = static_cast<std::uint64_t>(view.dims[static_cast<std::size_t>(i.imm)]);
-  return true;
-}
-
-bool Interpreter::op_pixel(const Instruction& i) {
-  const TensorView& view = t(i.a);
-  const auto channels = static_cast<std::uint64_t>(std::min<std::int64_t>(view.dims[2], 4));
-  if (i.opcode() == Opcode::kPxFill) {
-    const std::int64_t count = view.dims[0] * view.dims[1];
-    if (!charge(static_cast<std::uint64_t>(count))) return false;
-    for (std::int64_t p = 0; p < count; ++p) {
-      for (std::uint64_t k = 0; k < channels; ++k) {
-        view.data[p * view.dims[2] + static_cast<std::int64_t>(k)] =
-            static_cast<std::uint8_t>(r(i.b) >> (8 * k));
-      }
-    }
-    return true;
-  }
-  const std::uint64_t x = r(i.b);
-  const std::uint64_t y = r(i.c);
-  if (x >= static_cast<std::uint64_t>(view.dims[1]) ||
-      y >= static_cast<std::uint64_t>(view.dims[0])) {
-    return trap(TrapKind::kOutOfBounds, fmt::format("pixel ({}, {}) of {} x {}", i64(i.b), i64(i.c),
-                                                    view.dims[1], view.dims[0]));
-  }
-  std::uint8_t* pixel = view.data + (y * static_cast<std::uint64_t>(view.dims[1]) + x) *
-                                        static_cast<std::uint64_t>(view.dims[2]);
-  if (i.opcode() == Opcode::kPxPut) {
-    for (std::uint64_t k = 0; k < channels; ++k)
-      pixel[k] = static_cast<std::uint8_t>(r(i.d) >> (8 * k));
-    return true;
-  }
-  std::uint64_t value = 0;
-  for (std::uint64_t k = 0; k < channels; ++k)
-    value |= static_cast<std::uint64_t>(pixel[k]) << (8 * k);
-  r(i.d) = value;
-  return true;
-}
-
-bool Interpreter::op_host(const Instruction& i) {
-  if (machine_.options_.host == nullptr) return trap(TrapKind::kHost, "this guest has no host");
-  const auto call = static_cast<isa::HostCall>(i.imm);
-  auto result = machine_.options_.host->call(machine_, call, i64(i.a), i64(i.b), i64(i.c));
-  if (!result) return trap(TrapKind::kHost, std::move(result.error().message));
-  r(i.d) = static_cast<std::uint64_t>(*result);
-  return charge(0);
 }
 
 }  // namespace pxos::vm

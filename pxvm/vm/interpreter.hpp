@@ -1,9 +1,18 @@
 #pragma once
 // The interpreter loop over a verified, linked program. Private to vm: Machine::call is the way in.
+//
+// It runs the records of a Plan. Scalar code is in the loop itself; a tensor record resolves its
+// operands, makes the one run-time check its opcode leaves open (opcodes.def says which), charges
+// its fuel and calls pxvm/tensor. A group does the same for all its members first; when one of them
+// would trap or run out of fuel, the group is run one by one, so that the fault is the same one at
+// the same pc as without fusion.
 
-#include "pxvm/isa/program.hpp"
 #include "pxvm/vm/machine.hpp"
+#include "pxvm/vm/plan.hpp"
+#include "pxvm/vm/profile.hpp"
+#include "pxvm/vm/row_op.hpp"
 
+#include <array>
 #include <cstddef>
 
 namespace pxos::vm {
@@ -17,36 +26,48 @@ class Interpreter {
   std::size_t run(std::size_t start);
 
  private:
-  using Instruction = isa::Instruction;
+  /// A group with its operands resolved.
+  struct BoundGroup {
+    std::array<RowOp, Group::kMaxRows> row_list;
+    std::array<tensor::MatmulTarget, Group::kMaxProducts> product_list;
+    std::size_t rows = 0;
+    std::size_t products = 0;
+    tensor::ConstMatF32 x;
+    std::uint64_t fuel = 0;
+  };
 
   /// The loop, once with and once without the profile.
   template <bool kProfiled>
   std::size_t run_loop(std::size_t start);
-  bool execute_profiled(const Instruction& instruction, std::size_t pc);
 
-  /// Executes one instruction that is not control flow. False: the machine's trap is set.
-  bool execute(const Instruction& instruction);
-  bool execute_scalar(const Instruction& instruction);
-  bool execute_memory(const Instruction& instruction);
-  bool execute_tensor(const Instruction& instruction);
-  bool branch_taken(const Instruction& instruction) const;
+  bool execute_memory(const Record& i);
+  bool op_bind(const Record& i);
+  bool op_rows(const Record& i, std::int64_t first);
+  bool op_matmul(const Record& i);
+  bool op_gather(const Record& i);
+  bool op_mean_rows(const Record& i);
+  bool op_attention(const Record& i);
+  bool op_topk(const Record& i);
+  bool op_reduce(const Record& i);
+  bool op_row(const Record& i);
+  bool op_host(const Record& i);
+  bool op_divide(const Record& i);
+  bool op_truncate(const Record& i);
+  bool op_pixel(const Record& i);
+  bool op_dim(const Record& i);
+  bool op_trap(const Record& i);
 
-  bool op_bind(const Instruction& i);
-  bool op_rows(const Instruction& i, std::int64_t first);
-  bool op_matmul(const Instruction& i);
-  bool op_gather(const Instruction& i);
-  bool op_rmsnorm(const Instruction& i);
-  bool op_rope(const Instruction& i);
-  bool op_kvappend(const Instruction& i);
-  bool op_attention(const Instruction& i);
-  bool op_topk(const Instruction& i);
-  bool op_host(const Instruction& i);
-  bool op_elementwise(const Instruction& i);
-  bool op_reduce(const Instruction& i);
-  bool op_divide(const Instruction& i);
-  bool op_truncate(const Instruction& i);
-  bool op_pixel(const Instruction& i);
-  bool op_dim(const Instruction& i);
+  /// Operands of a row operation. False: it traps.
+  bool resolve(const Record& i, RowOp& op);
+  bool resolve_rope(const Record& i, RowOp& op);
+  bool resolve_kvappend(const Record& i, RowOp& op);
+  /// Operands, checks and fuel of all members; true when nothing of it traps.
+  bool resolve(const Group& group, BoundGroup& bound);
+  /// False: the machine's trap is set and `pc` is where.
+  bool run_group(const Group& group, std::size_t& pc);
+  bool run_fused(BoundGroup& bound);
+  bool run_rows(const BoundGroup& bound);
+  bool run_one_by_one(const Group& group, std::size_t& pc);
 
   /// Linear element access: sets `address` or traps. One shared bounds check for all element
   /// operations.
@@ -57,20 +78,38 @@ class Interpreter {
   bool finished(bool completed);
   /// Fuel for `multiply_adds` of tensor work.
   bool charge(std::uint64_t multiply_adds);
+  /// Runs `body`, the work of the record at pc_; its time goes to the profile, if there is one.
+  template <class Body>
+  bool kernel(Body body) {
+    if (machine_.options_.profile == nullptr) return finished(body());
+    const auto start = Profile::Clock::now();
+    const bool completed = body();
+    profile().add_time(pc_, Profile::Clock::now() - start);
+    return finished(completed);
+  }
+  void add_cost(const OpCost& cost) {
+    if (machine_.options_.profile != nullptr) profile().add_cost(pc_, cost);
+  }
+  static std::uint64_t fuel_of(std::uint64_t multiply_adds) { return 1 + multiply_adds / 1024; }
+  /// Fuel and the stop flag of a branch backwards, the only way to run for ever.
+  bool back_edge();
 
   std::uint64_t& r(std::uint8_t index) { return machine_.scalars_[index]; }
-  [[nodiscard]] std::uint64_t r(std::uint8_t index) const { return machine_.scalars_[index]; }
   [[nodiscard]] std::int64_t i64(std::uint8_t index) const {
     return static_cast<std::int64_t>(machine_.scalars_[index]);
   }
   [[nodiscard]] float f32(std::uint8_t index) const;
   void set_f32(std::uint8_t index, float value);
   TensorView& t(std::uint8_t index) { return machine_.tensors_[index]; }
+  [[nodiscard]] Profile& profile() const { return *machine_.options_.profile; }
 
   Machine& machine_;
   const LinkedProgram& linked_;
+  const Plan& plan_;
   tensor::OpContext context_;
+  tensor::OpContext inline_context_;  ///< for rows inside a section: a pool of one
   std::uint64_t fuel_left_;
+  std::size_t pc_ = 0;  ///< of the record that runs; only with a profile
 };
 
 }  // namespace pxos::vm

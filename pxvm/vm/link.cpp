@@ -327,6 +327,7 @@ Result<std::shared_ptr<const LinkedProgram>> link(isa::VerifiedProgram program,
   auto linked = std::make_shared<LinkedProgram>();
   linked->verified = std::make_shared<const isa::VerifiedProgram>(std::move(program));
   PX_CHECK(Linker(linked->program(), inputs, *linked).run());
+  linked->plan = make_plan(linked->program());
   return std::shared_ptr<const LinkedProgram>(std::move(linked));
 }
 

@@ -7,6 +7,7 @@
 #include "pxvm/tensor/ops.hpp"
 #include "pxvm/tensor/quantize.hpp"
 #include "pxvm/tensor/view.hpp"
+#include "pxvm/vm/plan.hpp"
 
 #include <functional>
 #include <map>
@@ -66,6 +67,7 @@ struct LinkedProgram {
   std::shared_ptr<const isa::VerifiedProgram> verified;
   std::vector<std::int64_t>
       symbols;  ///< values of integer params; dims and arguments hold their largest value
+  Plan plan;    ///< what the interpreter runs
   std::vector<LinkedTensor> tensors;  ///< parallel to program.tensors
   std::vector<std::uint64_t> consts;  ///< register bits of program.consts
   std::vector<LinkedAttr> attrs;

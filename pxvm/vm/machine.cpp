@@ -47,6 +47,7 @@ Result<Machine> Machine::create(std::shared_ptr<const LinkedProgram> program,
   machine.vector_slot_ =
       machine.regions_.add({vectors, linked.vectors.size() * sizeof(float), false});
   machine.session_slot_ = machine.regions_.add({nullptr, linked.region_bytes, true});
+  machine.inline_pool_ = std::make_unique<ThreadPool>(1);
   machine.rope_tables_.resize(linked.attrs.size());
   return machine;
 }
@@ -144,15 +145,45 @@ Result<void> Machine::check_requirements(const Entry& entry) const {
   return {};
 }
 
-Result<void> Machine::preset_homes() {
-  if (preset_symbols_ == symbols_) return {};
-  preset_symbols_.reset();  // a failure half-way leaves homes of two calls
+// Extents depend on dims only; pos and the like change in every call.
+bool Machine::same_dims() const {
+  if (!preset_symbols_) return false;
+  const auto& symbols = linked_->program().symbols;
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    if (symbols[i].kind == Symbol::Kind::kDim && (*preset_symbols_)[i] != symbols_[i]) return false;
+  }
+  return true;
+}
+
+Result<void> Machine::preset_views() {
+  if (same_dims()) return {};
+  preset_symbols_.reset();  // a failure half-way leaves views of two calls
   const auto& decls = linked_->program().tensors;
+  views_.assign(decls.size(), {});
   for (std::size_t i = 0; i < decls.size(); ++i) {
-    if (!decls[i].home) continue;
-    PX_TRY(tensors_[*decls[i].home], make_view(i, 0));
+    Result<TensorView> view = make_view(i, 0);
+    if (!view && decls[i].home) return tl::unexpected<Error>(std::move(view).error());
+    if (!view) continue;  // an array element without these extents: an error once it is bound
+    views_[i] = *view;
+    if (decls[i].home) tensors_[*decls[i].home] = *view;
   }
   preset_symbols_ = symbols_;
+  return {};
+}
+
+Result<void> Machine::bind_view(std::size_t decl, std::int64_t index, TensorView& view) const {
+  const LinkedTensor& linked = linked_->tensors[decl];
+  const TensorView& first = views_[decl];
+  if (first.rank == 0 || index < 0 || index >= linked.count) {
+    PX_TRY(view, make_view(decl, index));
+    return {};
+  }
+  view = first;
+  if (view.packed != nullptr) {
+    view.packed = linked.packed[static_cast<std::size_t>(index)];
+  } else {
+    view.data += static_cast<std::uint64_t>(index) * linked.bytes;
+  }
   return {};
 }
 
@@ -175,7 +206,7 @@ Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments
   }
   for (const auto& [name, value] : arguments.dims) PX_CHECK(set_dim(name, value));
   PX_CHECK(check_requirements(entry));
-  return preset_homes();
+  return preset_views();
 }
 
 Result<void> Machine::call(std::string_view entry_name, const CallArguments& arguments) {
@@ -194,7 +225,7 @@ Result<void> Machine::call(std::string_view entry_name, const CallArguments& arg
   PX_CHECK(prepare(*entry, arguments));
   fuel_used_ = 0;
   trap_ = {};
-  if (profile != nullptr) profile->prepare(linked_->program().code.size());
+  if (profile != nullptr) profile->prepare(linked_->program().code.size(), options_.fusion);
   const std::size_t pc = Interpreter(*this).run(entry->start);
   if (profile != nullptr) profile->add_call(Profile::Clock::now() - start);
   if (trap_.kind == TrapKind::kNone) return {};

@@ -51,7 +51,8 @@ struct MachineOptions {
   const std::atomic<bool>* stop = nullptr;
   HostPort* host = nullptr;  ///< may be null: every host call traps
   std::uint64_t fuel_per_call =
-      0;  ///< 0 = unlimited; unit: one scalar instruction or 1024 multiply-adds
+      0;               ///< 0 = unlimited; unit: one scalar instruction or 1024 multiply-adds
+  bool fusion = true;  ///< false: every instruction alone; the same bits, for comparisons
   Profile* profile = nullptr;  ///< where times and counts go; null = nothing is measured
 };
 
@@ -74,6 +75,8 @@ class Machine {
 
   /// Measures the calls from now on; null = stops. Keeps the pointer.
   void set_profile(Profile* profile) { options_.profile = profile; }
+  /// As MachineOptions::fusion, for the calls from now on.
+  void set_fusion(bool fusion) { options_.fusion = fusion; }
 
   /// The elements of an input, output, temp or region tensor (array element `index`), at its
   /// largest extents. Errors: kNotFound. Inputs are written before call(), outputs read after it.
@@ -99,7 +102,10 @@ class Machine {
   Result<void> prepare(const isa::Entry& entry, const CallArguments& arguments);
   Result<void> set_dim(std::string_view name, std::int64_t value);
   Result<void> check_requirements(const isa::Entry& entry) const;
-  Result<void> preset_homes();
+  Result<void> preset_views();
+  [[nodiscard]] bool same_dims() const;
+  /// Sets `view` to element `index` of a declaration. Errors: as make_view.
+  Result<void> bind_view(std::size_t decl, std::int64_t index, TensorView& view) const;
   Result<TensorView> make_view(std::size_t decl, std::int64_t index) const;
   Error trap_error(std::size_t pc) const;
 
@@ -112,13 +118,17 @@ class Machine {
   RegionSlot vector_slot_ = 0;
   RegionSlot session_slot_ = 0;
   tensor::Scratch scratch_;
+  std::unique_ptr<ThreadPool> inline_pool_;  ///< one thread: whoever calls
   /// Rotation tables per rope record, grown on demand.
   std::vector<std::vector<float>> rope_tables_;
 
   std::array<std::uint64_t, 256> scalars_{};
   std::array<TensorView, 256> tensors_{};
   std::vector<std::int64_t> symbols_;  ///< params, then the dims and arguments of the current call
-  /// Symbols the homes were last preset for; none before the first call.
+  /// Element 0 of every declaration with the extents of the current call, so that `bind` is an
+  /// addition; rank 0 where there is none with these extents.
+  std::vector<TensorView> views_;
+  /// Symbols views_ and the homes were made for; none before the first call.
   std::optional<std::vector<std::int64_t>> preset_symbols_;
   std::uint64_t fuel_used_ = 0;
   Trap trap_;

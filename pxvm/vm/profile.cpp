@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include <fmt/format.h>
+
 namespace pxos::vm {
 namespace {
 
@@ -22,6 +24,27 @@ std::optional<isa::Operand> naming_operand(const OpInfo& info) {
     }
   }
   return std::nullopt;
+}
+
+struct OperationName {
+  std::string_view mnemonic;
+  std::string_view tensor;
+};
+
+/// The members of a group in one line; equal mnemonics in a row are named once, binds not at all.
+std::string joined(std::span<const OperationName> names) {
+  std::string out;
+  std::string_view last;
+  for (const OperationName& name : names) {
+    if (name.mnemonic == "bind" && names.size() > 1) continue;
+    if (name.mnemonic != last) {
+      if (!out.empty()) out += " + ";
+      out += name.mnemonic;
+    }
+    if (!name.tensor.empty()) out += fmt::format(" {}", name.tensor);
+    last = name.mnemonic;
+  }
+  return out;
 }
 
 std::vector<ProfileRow> sorted_rows(std::map<std::string, ProfileRow> rows) {
@@ -70,33 +93,39 @@ void Profile::clear() {
   calls_ = 0;
 }
 
-void Profile::prepare(std::size_t instructions) {
+void Profile::prepare(std::size_t instructions, bool fused) {
   entries_.resize(instructions);
+  fused_ = fused;
 }
 
-std::vector<std::string> operation_names(const LinkedProgram& linked) {
+std::vector<std::string> operation_names(const LinkedProgram& linked, bool fused) {
   const isa::Program& program = linked.program();
-  std::vector<std::string> names(program.code.size());
+  std::vector<OperationName> names(program.code.size());
   const std::vector<bool> sound(program.code.size(), true);  // it is verified
   isa::Flow flow(program, sound);
-  if (!flow.run()) return names;
+  if (!flow.run()) return std::vector<std::string>(program.code.size());
   flow.for_each([&](std::size_t pc, const isa::Flow::Registers& registers) {
     const isa::Instruction& instruction = program.code[pc];
     const OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
-    names[pc] = info->mnemonic;
+    names[pc].mnemonic = info->mnemonic;
     const auto operand = naming_operand(*info);
     if (!operand) return;
     const auto reg =
         static_cast<std::uint8_t>(isa::field_value(instruction, *info, operand->field));
     const isa::RegisterCell cell = registers(reg);
     if (cell.status == isa::RegisterCell::Status::kKnown && operand->kind != OperandKind::kViewSet)
-      names[pc] += " " + program.tensors[cell.type].name;
+      names[pc].tensor = program.tensors[cell.type].name;
   });
-  return names;
+  std::vector<std::string> out;
+  for (const OperationName& name : names) out.push_back(joined({&name, 1}));
+  if (!fused) return out;
+  for (const Group& group : linked.plan.groups)
+    out[group.first] = joined({names.data() + group.first, group.end - group.first});
+  return out;
 }
 
 std::vector<ProfileRow> profile_by_operation(const LinkedProgram& linked, const Profile& profile) {
-  const std::vector<std::string> names = operation_names(linked);
+  const std::vector<std::string> names = operation_names(linked, profile.fused());
   std::map<std::string, ProfileRow> rows;
   for (std::size_t pc = 0; pc < profile.entries().size(); ++pc) {
     const Profile::Entry& entry = profile.entries()[pc];
@@ -106,12 +135,21 @@ std::vector<ProfileRow> profile_by_operation(const LinkedProgram& linked, const 
 }
 
 std::vector<ProfileRow> profile_by_opcode(const LinkedProgram& linked, const Profile& profile) {
+  const isa::Program& program = linked.program();
+  const auto mnemonic = [&](std::size_t pc) {
+    const isa::Instruction& instruction = program.code[pc];
+    return OperationName{isa::find_opcode(instruction.family, instruction.op)->mnemonic, {}};
+  };
+  std::vector<OperationName> names;
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc) names.push_back(mnemonic(pc));
+  std::vector<std::size_t> length(program.code.size(), 1);
+  if (profile.fused()) {
+    for (const Group& group : linked.plan.groups) length[group.first] = group.end - group.first;
+  }
   std::map<std::string, ProfileRow> rows;
   for (std::size_t pc = 0; pc < profile.entries().size(); ++pc) {
     const Profile::Entry& entry = profile.entries()[pc];
-    const isa::Instruction& instruction = linked.program().code[pc];
-    const OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
-    if (entry.calls > 0) rows[std::string(info->mnemonic)] += row_of(entry);
+    if (entry.calls > 0) rows[joined({names.data() + pc, length[pc]})] += row_of(entry);
   }
   return sorted_rows(std::move(rows));
 }

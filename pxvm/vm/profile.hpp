@@ -58,7 +58,9 @@ class Profile {
   void clear();
 
   /// For the machine: makes room for a program's instructions. One Profile serves one program.
-  void prepare(std::size_t instructions);
+  void prepare(std::size_t instructions, bool fused);
+  /// Whether groups ran as one.
+  [[nodiscard]] bool fused() const { return fused_; }
   void count(std::size_t pc) { ++entries_[pc].calls; }
   void add_time(std::size_t pc, Clock::duration time) {
     entries_[pc].seconds += std::chrono::duration<double>(time).count();
@@ -73,17 +75,20 @@ class Profile {
   std::vector<Entry> entries_;
   double call_seconds_ = 0;
   std::uint64_t calls_ = 0;
+  bool fused_ = false;
 };
 
 /// Per pc the instruction's short name: the mnemonic and the tensor that tells it from others of
-/// its kind, e.g. "matmul wq", "rmsnorm attn_norm", "add x", "kvappend kv_k".
-[[nodiscard]] std::vector<std::string> operation_names(const LinkedProgram& program);
+/// its kind, e.g. "matmul wq", "rmsnorm attn_norm", "add x", "kvappend kv_k". With `fused` the head
+/// of a group has the names of all its members, e.g. "rmsnorm attn_norm + matmul wq wk wv".
+[[nodiscard]] std::vector<std::string> operation_names(const LinkedProgram& program, bool fused);
 
-/// Operations of the same name together ("matmul wq" of all layers), most seconds first. Only those
-/// that ran and are timed.
+/// Operations of the same name together ("matmul w_down" of all layers), most seconds first. Only
+/// those that ran and are timed.
 [[nodiscard]] std::vector<ProfileRow> profile_by_operation(const LinkedProgram& program,
                                                            const Profile& profile);
-/// Instructions of the same mnemonic together, most seconds first; scalar ones have calls only.
+/// Instructions of the same mnemonics together, most seconds first; scalar ones have calls only. A
+/// group counts as "rmsnorm + matmul".
 [[nodiscard]] std::vector<ProfileRow> profile_by_opcode(const LinkedProgram& program,
                                                         const Profile& profile);
 

@@ -67,9 +67,10 @@ class Guest {
   Result<vm::Machine*> load(const std::string& text, std::uint64_t fuel = 0,
                             vm::HostPort* host = nullptr) {
     PX_TRY(const auto linked, link(text));
+    pool_.emplace(threads);
     PX_TRY(session_, vm::Session::create(*linked));
-    PX_TRY(machine_, vm::Machine::create(linked, {tensor::available_kernels().front(), &pool_,
-                                                  &stop, host, fuel, profile}));
+    PX_TRY(machine_, vm::Machine::create(linked, {tensor::available_kernels().front(), &*pool_,
+                                                  &stop, host, fuel, fusion, profile}));
     machine_->attach(*session_);
     return &*machine_;
   }
@@ -78,6 +79,8 @@ class Guest {
   std::map<std::string, double> reals;
   std::uint64_t memory_cap = ~std::uint64_t{0};
   std::atomic<bool> stop{false};
+  bool fusion = true;
+  std::size_t threads = 1;
   vm::Profile* profile = nullptr;
 
  private:
@@ -88,7 +91,7 @@ class Guest {
   std::deque<Matrix> matrices_;
   std::deque<std::vector<float>> vectors_;
   std::map<std::string, vm::WeightTensor> weights_;
-  ThreadPool pool_{1};
+  std::optional<ThreadPool> pool_;
   std::optional<vm::Session> session_;
   std::optional<vm::Machine> machine_;
 };

@@ -38,7 +38,8 @@ const vm::ProfileRow& row(const std::vector<vm::ProfileRow>& rows, const std::st
 }
 
 struct Profiled {
-  Profiled() {
+  explicit Profiled(bool fusion) {
+    guest.fusion = fusion;
     guest.integers = {{"n", 32}};
     for (const char* layer : {"0", "1"}) {
       guest.add_matrix(std::string("w.") + layer, 32, 32, std::vector<float>(32 * 32, 0.5F));
@@ -58,7 +59,7 @@ struct Profiled {
 };
 
 TEST_CASE("a profile counts calls, bytes and multiply-adds per operation", "[vm][profile]") {
-  Profiled p;
+  Profiled p(false);
   p.run(3);
   const auto rows = vm::profile_by_operation(p.machine->linked(), p.profile);
   const vm::ProfileRow& matmul = row(rows, "matmul w");
@@ -70,8 +71,24 @@ TEST_CASE("a profile counts calls, bytes and multiply-adds per operation", "[vm]
   CHECK(row(vm::profile_by_opcode(p.machine->linked(), p.profile), "i64.addi").calls == 2);
 }
 
+TEST_CASE("a fused group is one operation with the costs of its members", "[vm][profile]") {
+  Profiled one_by_one(false);
+  Profiled fused(true);
+  one_by_one.run(3);
+  fused.run(3);
+  const auto parts = vm::profile_by_operation(one_by_one.machine->linked(), one_by_one.profile);
+  const auto rows = vm::profile_by_operation(fused.machine->linked(), fused.profile);
+  const vm::ProfileRow& group = row(rows, "rmsnorm norm + matmul w");
+  CHECK(group.calls == 2);
+  CHECK(group.cost.multiply_adds == row(parts, "matmul w").cost.multiply_adds);
+  CHECK(group.cost.tensor_bytes ==
+        row(parts, "matmul w").cost.tensor_bytes + row(parts, "rmsnorm norm").cost.tensor_bytes);
+  CHECK(row(vm::profile_by_opcode(fused.machine->linked(), fused.profile), "rmsnorm + matmul")
+            .calls == 2);
+}
+
 TEST_CASE("the seconds of operations lie inside those of the calls", "[vm][profile]") {
-  Profiled p;
+  Profiled p(true);
   p.run(1);
   p.run(8);
   CHECK(p.profile.calls() == 2);
@@ -80,7 +97,7 @@ TEST_CASE("the seconds of operations lie inside those of the calls", "[vm][profi
 }
 
 TEST_CASE("a cleared profile starts again", "[vm][profile]") {
-  Profiled p;
+  Profiled p(false);
   p.run(2);
   p.profile.clear();
   CHECK(vm::profile_by_operation(p.machine->linked(), p.profile).empty());

@@ -1,0 +1,171 @@
+// Row operations, alone and in groups.
+
+#include "pxvm/vm/cost.hpp"
+#include "pxvm/vm/interpreter.hpp"
+#include "pxvm/vm/views.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace pxos::vm {
+namespace {
+
+/// Elements of a chunk of rows: a few rows of everything that a group touches stay in the second
+/// cache, and handing a chunk over costs little beside computing it.
+constexpr std::int64_t kChunkElements = 8192;
+
+float float_of(std::uint64_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+}
+
+}  // namespace
+
+bool Interpreter::resolve(const Record& i, RowOp& op) {
+  op.action = i.action;
+  switch (i.action) {
+    case Action::kRope:
+      return resolve_rope(i, op);
+    case Action::kKvAppend:
+      return resolve_kvappend(i, op);
+    case Action::kFill:
+      op.d = matrix(t(i.d));
+      op.factor = f32(i.b);
+      return true;
+    case Action::kRmsNorm:
+      op.factor = float_of(linked_.consts[static_cast<std::size_t>(i.imm)]);
+      op.row = flat(t(i.b));
+      break;
+    case Action::kAddRow:
+      op.row = flat(t(i.b));
+      break;
+    case Action::kScale:
+      op.factor = f32(i.b);
+      break;
+    case Action::kAdd:
+    case Action::kMul:
+    case Action::kSiluMul:
+      op.b = const_matrix(t(i.b));
+      break;
+    default:
+      break;
+  }
+  op.d = matrix(t(i.d));
+  op.a = const_matrix(t(i.a));
+  return true;
+}
+
+bool Interpreter::resolve_rope(const Record& i, RowOp& op) {
+  constexpr std::int64_t kMaxPosition = 1 << 24;
+  constexpr std::int64_t kFirstTable = 512;
+  const tensor::RopeParams& params = linked_.attrs[static_cast<std::size_t>(i.imm)].rope;
+  const tensor::MatF32 x = matrix(t(i.d));
+  const std::int64_t pos = i64(i.a);
+  if (pos < 0 || pos > kMaxPosition - x.rows) {
+    return trap(TrapKind::kOutOfBounds, fmt::format("position {} + {} rows", pos, x.rows));
+  }
+  std::vector<float>& table = machine_.rope_tables_[static_cast<std::size_t>(i.imm)];
+  auto rows = static_cast<std::int64_t>(table.size()) / params.dims;
+  if (pos + x.rows > rows) {
+    // Doubles: every entry is a function of its position only, so growth keeps all bits.
+    rows = std::max(kFirstTable, rows);
+    while (rows < pos + x.rows) rows *= 2;
+    table.resize(static_cast<std::size_t>(rows * params.dims));
+    tensor::rope_table(params, rows, table);
+  }
+  op.d = x;
+  op.pos = pos;
+  op.rope = &params;
+  op.rope_table = table;
+  return true;
+}
+
+bool Interpreter::resolve_kvappend(const Record& i, RowOp& op) {
+  op.a = const_matrix(t(i.a));
+  op.cache = cache_of(t(i.d));
+  op.pos = i64(i.b);
+  if (op.pos < 0 || op.pos > op.cache.rows - op.a.rows) {
+    return trap(TrapKind::kOutOfBounds, fmt::format("rows {}..{} of a cache of {}", op.pos,
+                                                    op.pos + op.a.rows, op.cache.rows));
+  }
+  return true;
+}
+
+bool Interpreter::op_row(const Record& i) {
+  RowOp op;
+  if (!resolve(i, op) || !charge(work_of(op))) return false;
+  add_cost(cost_of(op));
+  return kernel([&] { return apply(context_, op, 0, op.rows()); });
+}
+
+bool Interpreter::resolve(const Group& group, BoundGroup& bound) {
+  for (std::size_t pc = group.first; pc < group.end; ++pc) {
+    const Record& i = plan_.plain[pc];
+    if (i.action == Action::kBind) {
+      if (!op_bind(i)) return false;
+    } else if (i.action == Action::kMatmul) {
+      // A later bind may reuse the register: what is kept is what it means here.
+      const tensor::PackedTensor& w = *t(i.a).packed;
+      bound.x = const_matrix(t(i.b));
+      bound.product_list[bound.products++] = {&w, matrix(t(i.d))};
+      bound.fuel += fuel_of(work(bound.x.rows, w.rows, w.cols));
+    } else {
+      RowOp& op = bound.row_list[bound.rows++];
+      if (!resolve(i, op)) return false;
+      bound.fuel += fuel_of(work_of(op));
+    }
+  }
+  return bound.fuel <= fuel_left_;
+}
+
+bool Interpreter::run_group(const Group& group, std::size_t& pc) {
+  BoundGroup bound;
+  if (!resolve(group, bound)) {
+    // Nothing has run yet but binds, which running them again does not change.
+    machine_.trap_ = {};
+    return run_one_by_one(group, pc);
+  }
+  fuel_left_ -= bound.fuel;
+  machine_.fuel_used_ += bound.fuel;
+  if (machine_.options_.profile != nullptr) {
+    for (std::size_t k = 0; k < bound.rows; ++k) add_cost(cost_of(bound.row_list[k]));
+    for (std::size_t k = 0; k < bound.products; ++k)
+      add_cost(cost_of(bound.product_list[k], bound.x));
+  }
+  return kernel([&] { return run_fused(bound); });
+}
+
+bool Interpreter::run_one_by_one(const Group& group, std::size_t& pc) {
+  for (pc = group.first; pc < group.end; ++pc) {
+    const Record& i = plan_.plain[pc];
+    const bool done = i.action == Action::kBind     ? op_bind(i)
+                      : i.action == Action::kMatmul ? op_matmul(i)
+                                                    : op_row(i);
+    if (!done) return false;
+  }
+  return true;
+}
+
+bool Interpreter::run_fused(BoundGroup& bound) {
+  if (bound.rows > 0 && !run_rows(bound)) return false;
+  if (bound.products == 0) return true;
+  return tensor::matmul(context_, bound.x, {bound.product_list.data(), bound.products});
+}
+
+bool Interpreter::run_rows(const BoundGroup& bound) {
+  const std::span<const RowOp> list(bound.row_list.data(), bound.rows);
+  std::int64_t cols = 1;
+  for (const RowOp& op : list) cols = std::max(cols, op.cols());
+  const std::int64_t rows = list.front().rows();
+  const std::int64_t per_chunk = std::max<std::int64_t>(1, kChunkElements / cols);
+  auto chunk = [&](std::size_t index, std::size_t) {
+    const std::int64_t first = static_cast<std::int64_t>(index) * per_chunk;
+    const std::int64_t count = std::min(per_chunk, rows - first);
+    for (const RowOp& op : list) {
+      if (!apply(inline_context_, op, first, count)) return;
+    }
+  };
+  context_.pool.run(static_cast<std::size_t>((rows + per_chunk - 1) / per_chunk), chunk);
+  return !context_.stop.load(std::memory_order_relaxed);
+}
+
+}  // namespace pxos::vm

@@ -1,0 +1,279 @@
+#include "pxvm/vm/plan.hpp"
+
+#include "pxvm/isa/flow.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace pxos::vm {
+namespace {
+
+using isa::Flow;
+using isa::Instruction;
+using isa::Opcode;
+using isa::Operand;
+using isa::OperandKind;
+using isa::OpInfo;
+using isa::Program;
+using isa::RegisterCell;
+using isa::TensorDecl;
+
+const OpInfo& info_of(const Instruction& instruction) {
+  const OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
+  PX_ASSERT(info != nullptr);  // verified
+  return *info;
+}
+
+Record decode(const Program& program, std::size_t pc) {
+  const Instruction& i = program.code[pc];
+  const OpInfo& info = info_of(i);
+  Record record;
+  record.action = static_cast<Action>(&info - isa::all_opcodes().data());
+  record.d = i.d;
+  record.a = i.a;
+  record.b = i.b;
+  record.c = i.c;
+  record.e = static_cast<std::uint8_t>(isa::field_value(i, info, isa::Field::kE));
+  record.imm = isa::field_value(i, info, isa::Field::kI);
+  if (isa::exits_of(i).branches) {
+    record.target = static_cast<std::uint32_t>(isa::branch_target(program, pc).value_or(pc));
+  }
+  return record;
+}
+
+/// True for instructions that make row t of their result from row t of their operands.
+bool is_row_operation(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::kAdd:
+    case Opcode::kMul:
+    case Opcode::kAddRow:
+    case Opcode::kScale:
+    case Opcode::kRelu:
+    case Opcode::kSiluMul:
+    case Opcode::kCopy:
+    case Opcode::kFill:
+    case Opcode::kRmsNorm:
+    case Opcode::kSoftmax:
+    case Opcode::kRope:
+    case Opcode::kKvAppend:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// A tensor operand as the data flow knows it.
+struct Access {
+  OperandKind kind = OperandKind::kNone;
+  std::uint8_t reg = 0;
+  std::uint16_t type = 0;  ///< declaration of its shape
+  std::uint16_t root = 0;  ///< declaration whose memory it is
+  /// All of one tensor: row t of it is row t of every other access to it.
+  [[nodiscard]] bool whole() const { return type == root; }
+};
+
+struct Accesses {
+  std::array<Access, isa::kMaxOperands> list{};
+  std::size_t count = 0;
+  /// Every operand has a known shape and comes from one known tensor.
+  bool known = true;
+
+  [[nodiscard]] std::span<const Access> all() const { return {list.data(), count}; }
+  [[nodiscard]] const Access* find(OperandKind kind) const {
+    const auto it = std::find_if(all().begin(), all().end(),
+                                 [kind](const Access& access) { return access.kind == kind; });
+    return it != all().end() ? &*it : nullptr;
+  }
+};
+
+/// The tensors of every instruction that may be part of a group; others have none.
+std::vector<Accesses> find_accesses(const Program& program) {
+  std::vector<Accesses> out(program.code.size());
+  const std::vector<bool> sound(program.code.size(), true);
+  Flow flow(program, sound);
+  if (!flow.run()) return {};
+  flow.for_each([&](std::size_t pc, const Flow::Registers& registers) {
+    const OpInfo& info = info_of(program.code[pc]);
+    if (!is_row_operation(info.opcode) && info.opcode != Opcode::kMatmul) return;
+    Accesses& accesses = out[pc];
+    for (const Operand& operand : info.operand_list()) {
+      if (!isa::is_tensor(operand.kind)) continue;
+      const auto reg =
+          static_cast<std::uint8_t>(isa::field_value(program.code[pc], info, operand.field));
+      const RegisterCell cell = registers(reg);
+      accesses.known &=
+          cell.status == RegisterCell::Status::kKnown && cell.root < program.tensors.size();
+      accesses.list[accesses.count++] = {operand.kind, reg, cell.type, cell.root};
+    }
+  });
+  return out;
+}
+
+/// Grows one group from its head; everything it took so far stays hazard-free.
+class GroupBuilder {
+ public:
+  GroupBuilder(const Program& program, std::size_t head) : program_(program) {
+    group_.first = group_.end = static_cast<std::uint32_t>(head);
+  }
+
+  /// False: the group ends before this instruction.
+  bool take(std::size_t pc, const Accesses& accesses) {
+    const Opcode opcode = program_.code[pc].opcode();
+    if (opcode == Opcode::kBind) {
+      // Operands are resolved in program order, so a bind matters only to a later reader of x.
+      rebinds_x_ |= group_.products > 0 && program_.code[pc].d == x_.reg;
+      return true;
+    }
+    const bool taken = accesses.known && accesses.count > 0 &&
+                       (opcode == Opcode::kMatmul ? take_product(accesses) : take_row(accesses));
+    if (taken) group_.end = static_cast<std::uint32_t>(pc + 1);
+    return taken;
+  }
+
+  [[nodiscard]] const Group& group() const { return group_; }
+  [[nodiscard]] bool worth_it() const { return group_.rows + group_.products >= 2; }
+
+ private:
+  using Roots = std::vector<std::uint16_t>;
+
+  static bool has(const Roots& roots, std::uint16_t root) {
+    return std::find(roots.begin(), roots.end(), root) != roots.end();
+  }
+
+  /// The number of rows is the same polynomial for all, so it is the same number in every call.
+  bool same_rows(const Access& access) {
+    const isa::Polynomial& rows = program_.tensors[access.type].dims.front();
+    if (!row_count_) row_count_ = &rows;
+    return *row_count_ == rows;
+  }
+
+  bool take_row(const Accesses& accesses) {
+    if (group_.products > 0 || group_.rows == Group::kMaxRows) return false;
+    const auto fits = [this](const Access& access) { return row_access_fits(access); };
+    if (!std::all_of(accesses.all().begin(), accesses.all().end(), fits)) return false;
+    for (const Access& access : accesses.all()) {
+      if (isa::writes_elements(access.kind)) {
+        (access.kind == OperandKind::kF16Write ? caches_ : written_).push_back(access.root);
+      } else if (!access.whole() || access.kind == OperandKind::kVectorRead) {
+        whole_readers_.push_back(access.root);
+      }
+    }
+    ++group_.rows;
+    return true;
+  }
+
+  bool row_access_fits(const Access& access) {
+    switch (access.kind) {
+      case OperandKind::kVectorRead:  // all of it for every row
+        return !has(written_, access.root);
+      case OperandKind::kF16Write:  // row pos + t, and another instruction may have another pos
+        return access.whole() && !has(caches_, access.root);
+      case OperandKind::kF32Write:
+        return access.whole() && same_rows(access) && !has(whole_readers_, access.root);
+      default:
+        return same_rows(access) && (access.whole() || !has(written_, access.root));
+    }
+  }
+
+  bool take_product(const Accesses& accesses) {
+    const Access& x = *accesses.find(OperandKind::kF32Read);
+    const Access& y = *accesses.find(OperandKind::kF32Write);
+    if (group_.products == Group::kMaxProducts || !y.whole() || y.root == x.root) return false;
+    if (group_.products > 0) {
+      if (x.reg != x_.reg || rebinds_x_ || has(results_, y.root)) return false;
+    } else if (!same_rows(x) || (!x.whole() && has(written_, x.root))) {
+      return false;
+    }
+    x_ = x;
+    results_.push_back(y.root);
+    ++group_.products;
+    return true;
+  }
+
+  const Program& program_;
+  Group group_;
+  const isa::Polynomial* row_count_ = nullptr;
+  Roots written_;        ///< by row operations, row by row
+  Roots caches_;         ///< by kvappend
+  Roots whole_readers_;  ///< read as a vector or through a view: other rows than t
+  Roots results_;        ///< of products
+  Access x_;
+  bool rebinds_x_ = false;
+};
+
+std::vector<bool> find_leaders(const Program& program) {
+  std::vector<bool> leader(program.code.size(), false);
+  for (const isa::Entry& entry : program.entries) leader[entry.start] = true;
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc) {
+    if (!isa::exits_of(program.code[pc]).branches) continue;
+    if (const auto target = isa::branch_target(program, pc)) leader[*target] = true;
+  }
+  return leader;
+}
+
+std::string group_text(const Group& group) {
+  if (group.products == 0) return fmt::format("{} operations, one section over rows", group.rows);
+  if (group.rows == 0)
+    return fmt::format("{} products of one x: one quantisation, one section", group.products);
+  return fmt::format("rows of x made and quantised together, then {} product{}", group.products,
+                     group.products == 1 ? "" : "s in one section");
+}
+
+}  // namespace
+
+Plan make_plan(const Program& program) {
+  static_assert(static_cast<std::size_t>(Action::kGroup) < 256);
+  Plan plan;
+  plan.plain.reserve(program.code.size());
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc)
+    plan.plain.push_back(decode(program, pc));
+  plan.fused = plan.plain;
+  const std::vector<Accesses> accesses = find_accesses(program);
+  if (accesses.empty()) return plan;
+  const std::vector<bool> leader = find_leaders(program);
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc) {
+    if (accesses[pc].count == 0) continue;
+    GroupBuilder builder(program, pc);
+    std::size_t at = pc;
+    while (at < program.code.size() && (at == pc || !leader[at]) && builder.take(at, accesses[at]))
+      ++at;
+    if (!builder.worth_it()) continue;
+    Record& head = plan.fused[pc];
+    head = {};
+    head.action = Action::kGroup;
+    head.imm = static_cast<std::int32_t>(plan.groups.size());
+    plan.groups.push_back(builder.group());
+    pc = builder.group().end - 1;
+  }
+  return plan;
+}
+
+Result<bool> fusion_from_environment() {
+  const char* value = std::getenv("PXOS_FUSION");
+  const std::string_view text = value == nullptr ? "on" : value;
+  if (text != "on" && text != "off")
+    return fail(Errc::kUsage, "PXOS_FUSION: expected on or off, found '{}'", text);
+  return text == "on";
+}
+
+std::string plan_text(const Program& program, const Plan& plan) {
+  std::string out;
+  std::size_t next = 0;
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc) {
+    for (const isa::Entry& entry : program.entries) {
+      if (entry.start == pc) out += fmt::format("{}:\n", entry.name);
+    }
+    while (next < plan.groups.size() && plan.groups[next].end <= pc) ++next;
+    const bool inside = next < plan.groups.size() && plan.groups[next].first <= pc;
+    if (inside && plan.groups[next].first == pc)
+      out += fmt::format("      + {}\n", group_text(plan.groups[next]));
+    out += fmt::format("{:5} {} {}\n", pc, inside ? '|' : ' ', isa::instruction_text(program, pc));
+  }
+  return out;
+}
+
+}  // namespace pxos::vm

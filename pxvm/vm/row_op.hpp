@@ -1,0 +1,36 @@
+#pragma once
+// A tensor instruction that works row by row, with its operands resolved: row t of the result comes
+// from row t of the operands. So a run of them can be computed for a few rows at a time, one after
+// the other, while those rows are in the cache. Private to vm.
+
+#include "pxvm/tensor/ops.hpp"
+#include "pxvm/vm/plan.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace pxos::vm {
+
+struct RowOp {
+  Action action = Action::kFill;
+  tensor::MatF32 d;            ///< [T, C]; not of kvappend
+  tensor::ConstMatF32 a;       ///< [T, C]; not of fill and rope
+  tensor::ConstMatF32 b;       ///< [T, C]; of add, mul and silumul
+  std::span<const float> row;  ///< [C]; of rmsnorm and addrow
+  float factor = 0;            ///< of scale and fill; eps of rmsnorm
+  std::int64_t pos = 0;        ///< of rope and kvappend: position of row 0
+  const tensor::RopeParams* rope = nullptr;
+  std::span<const float> rope_table;
+  tensor::KvCache cache;  ///< of kvappend
+
+  [[nodiscard]] std::int64_t rows() const { return action == Action::kKvAppend ? a.rows : d.rows; }
+  [[nodiscard]] std::int64_t cols() const { return action == Action::kKvAppend ? a.cols : d.cols; }
+};
+
+/// Multiply-adds that the operation is charged for, all rows.
+[[nodiscard]] std::uint64_t work_of(const RowOp& op);
+
+/// Rows first .. first + count - 1, with the arithmetic of ops.hpp. False when stopped.
+bool apply(tensor::OpContext& context, const RowOp& op, std::int64_t first, std::int64_t count);
+
+}  // namespace pxos::vm
