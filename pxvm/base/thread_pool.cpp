@@ -90,9 +90,9 @@ using Time = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
 
 /// How many threads take part. A thread that holds a chunk while another program has its processor
-/// makes a whole section wait for a time slice: two threads are then slower than one. So whenever
-/// the owner had to wait far longer than a chunk takes, one thread fewer takes part for a while;
-/// the while doubles when it happens again. Who takes part changes no result.
+/// makes a whole section wait for a time slice: two threads are then slower than one. So when the
+/// time lost that way passes a good share of all time, one thread fewer takes part for a while; the
+/// while doubles when it happens again. Who takes part changes no result.
 class Crew {
  public:
   explicit Crew(std::size_t threads) : threads_(threads), size_(threads) {}
@@ -101,40 +101,52 @@ class Crew {
     if (size_ < threads_ && now >= shrunk_until_) {
       ++size_;
       shrunk_until_ = now + pause_;
+      debt_ = kMostDebt - kFirstStall;  // one more stall is enough
+      last_event_ = now;
     }
     return size_;
   }
 
   /// The owner's chunks took `own_chunk` each on average; then it waited for the others.
   void waited(Time now, Time::duration own_chunk, Time::duration wait) {
-    if (wait >= kPatience + 4 * own_chunk) shrink(now);
+    if (wait >= kPatience + 4 * own_chunk) lost(now, wait);
   }
 
   /// The owner itself was ready to run, but for `delay` had no processor: one of its own workers
   /// may have it.
   void delayed(Time now, Time::duration delay) {
-    if (delay >= kPatience) shrink(now);
+    if (delay >= kPatience) lost(now, delay);
   }
 
   static constexpr std::chrono::microseconds kPatience{250};
 
  private:
-  void shrink(Time now) {
-    pause_ = now - last_late_ > kForgiveAfter ? kFirstPause : std::min(2 * pause_, kLongestPause);
-    last_late_ = now;
+  void lost(Time now, Time::duration time) {
+    // Two fifths of the time may be lost before fewer threads are better than more.
+    const Time::duration forgiven = 2 * (now - last_event_) / 5;
+    debt_ = std::max(Time::duration{}, debt_ - forgiven) + time;
+    last_event_ = now;
+    if (debt_ < kMostDebt || size_ == 1) return;
+    pause_ = now - last_shrink_ > kForgiveAfter ? kFirstPause : std::min(2 * pause_, kLongestPause);
+    last_shrink_ = now;
     shrunk_until_ = now + pause_;
-    if (size_ > 1) --size_;
+    debt_ = {};
+    --size_;
   }
 
+  static constexpr Time::duration kMostDebt = milliseconds(5);
+  static constexpr Time::duration kFirstStall = milliseconds(2);
   static constexpr Time::duration kFirstPause = milliseconds(20);
   static constexpr Time::duration kLongestPause = milliseconds(640);
   static constexpr Time::duration kForgiveAfter = milliseconds(2000);
 
   std::size_t threads_;
   std::size_t size_;
+  Time::duration debt_{};
   Time::duration pause_ = kFirstPause;
   Time shrunk_until_{};
-  Time last_late_{};
+  Time last_event_{};
+  Time last_shrink_{};
 };
 
 /// Time the calling thread was ready to run without a processor, as the scheduler counts it.
