@@ -221,6 +221,7 @@ class AttentionJob {
 
   void score_tile(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile,
                   AttentionTile tile_data) const {
+    if (reads_rows()) return score_rows(plan, kv_head, tile);
     widen(kv_head, tile, tile_data);
     AttentionQuery batch[kBatch];
     std::uint32_t count = 0;
@@ -236,7 +237,37 @@ class AttentionJob {
     if (count != 0) ctx_.kernels.attention_tile(shape_, tile_data, batch, count);
   }
 
+  /// One token and an f16 cache: the tile is used once per group of heads, so it is not widened.
+  [[nodiscard]] bool reads_rows() const {
+    return q_.rows == 1 && !k_.is_f32 && params_.head_dim <= std::int64_t{kMaxTurnedDim};
+  }
+
+  void score_rows(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile) const {
+    const std::int64_t start = tile * kTile;
+    const std::int64_t column = kv_head * params_.head_dim;
+    const AttentionRows rows{k_.f16_row(start) + column, k_.stride, v_.f16_row(start) + column,
+                             v_.stride,
+                             static_cast<std::uint32_t>(std::min(kTile, pos_ + 1 - start))};
+    AttentionQuery batch[kBatch];
+    for (std::int64_t h = 0; h < group_;) {
+      std::uint32_t count = 0;
+      for (; h < group_ && count < kBatch; ++h, ++count) {
+        batch[count] = query(0, kv_head * group_ + h, tile, partial_at(plan, kv_head, tile, 0, h));
+      }
+      ctx_.kernels.attention_rows(shape_, rows, batch, count);
+    }
+  }
+
   void merge_head(const TilePlan& plan, std::int64_t kv_head) const {
+    if (reads_rows()) {
+      for (std::int64_t h = 0; h < group_; ++h) {
+        ctx_.kernels.attention_reduce(partial_at(plan, kv_head, plan.first, 0, h),
+                                      static_cast<std::size_t>(group_) * partial_floats_,
+                                      static_cast<std::size_t>(plan.tiles), shape_.head_dim,
+                                      out_head(0, kv_head * group_ + h));
+      }
+      return;
+    }
     for (std::int64_t t = 0; t < q_.rows; ++t) {
       const std::int64_t from = first_visible(t) / kTile;
       const std::int64_t last = (pos_ + t) / kTile;

@@ -16,6 +16,8 @@ namespace {
 namespace avx512 {
 
 alignas(64) constexpr float kLaneIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/// Queries whose sums attention_rows keeps in registers.
+constexpr std::uint32_t kTurnedQueries = 8;
 constexpr const char* kName = "avx512";
 constexpr const MatmulKernels& kMatmul = kAvx512Matmul;
 // The order matters: the bodies are written over the vector type.

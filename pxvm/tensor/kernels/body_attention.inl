@@ -169,6 +169,201 @@ void attention_tile(const AttentionShape& shape, AttentionTile tile, const Atten
   if (count == 1) return attention_group<1>(shape, tile, queries);
 }
 
+// A few queries of one head group (one token): every key and value is used once, so nothing is
+// widened into memory; the tile is read from the cache rows, keys through a turned copy.
+
+/// Scores of 32 positions from `j`, one FMA chain over d.
+template <std::size_t kQueries>
+PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys,
+                            const AttentionQuery* queries, std::uint32_t j,
+                            float (*scores)[kAttentionTile]) {
+  Vf acc[kQueries][2];
+  PX_UNROLL
+  for (std::size_t n = 0; n < kQueries; ++n) acc[n][0] = acc[n][1] = zero_f();
+  for (std::uint32_t d = 0; d < shape.head_dim; ++d) {
+    const Vf k0 = load_keys(keys + std::size_t{d} * kAttentionTile + j);
+    const Vf k1 = load_keys(keys + std::size_t{d} * kAttentionTile + j + 16);
+    PX_UNROLL
+    for (std::size_t n = 0; n < kQueries; ++n) {
+      const Vf q = set_f(queries[n].q[d]);
+      acc[n][0] = fma(q, k0, acc[n][0]);
+      acc[n][1] = fma(q, k1, acc[n][1]);
+    }
+  }
+  PX_UNROLL
+  for (std::size_t n = 0; n < kQueries; ++n) {
+    store_f(scores[n] + j, acc[n][0]);
+    store_f(scores[n] + j + 16, acc[n][1]);
+  }
+}
+
+/// o[d0 .. d0 + 16 kVectors) = sum p_j v_j, j ascending from zero; the first columns also sum l.
+template <std::size_t kQueries, std::size_t kVectors>
+PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
+                        const AttentionQuery* queries, const float (*p)[kAttentionTile],
+                        std::uint32_t d0) {
+  Vf acc[kQueries][kVectors];
+  Vf l[kQueries];
+  PX_UNROLL
+  for (std::size_t n = 0; n < kQueries; ++n) {
+    l[n] = zero_f();
+    for (std::size_t i = 0; i < kVectors; ++i) acc[n][i] = zero_f();
+  }
+  const std::uint32_t left = head_dim - d0;
+  for (std::uint32_t j = queries[0].lo; j < queries[0].hi; ++j) {
+    const std::uint16_t* v = rows.v + j * rows.v_stride + d0;
+    Vf row[kVectors];
+    PX_UNROLL
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      row[i] = left >= 16 * (i + 1) ? load_f16(v + 16 * i) : load_f16_n(v + 16 * i, left - 16 * i);
+    }
+    PX_UNROLL
+    for (std::size_t n = 0; n < kQueries; ++n) {
+      const Vf weight = set_f(p[n][j]);
+      if (d0 == 0) l[n] = add(l[n], weight);
+      for (std::size_t i = 0; i < kVectors; ++i) acc[n][i] = fma(weight, row[i], acc[n][i]);
+    }
+  }
+  PX_UNROLL
+  for (std::size_t n = 0; n < kQueries; ++n) {
+    if (d0 == 0) store_f_n(queries[n].partial + 1, l[n], 1);
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      store_f(queries[n].partial + kPartialHead + d0 + 16 * i, acc[n][i]);
+    }
+  }
+}
+
+template <std::size_t kQueries>
+void attention_few(const AttentionShape& shape, const AttentionRows& rows, const Key* keys,
+                   const AttentionQuery* queries) {
+  alignas(64) float scores[kQueries][kAttentionTile];
+  for (std::uint32_t j = 0; j < queries[0].hi; j += 32) {
+    score_turned<kQueries>(shape, keys, queries, j, scores);
+  }
+  for (std::size_t n = 0; n < kQueries; ++n) {
+    queries[n].partial[0] = softmax_tile(shape, queries[n], scores[n]);
+  }
+  std::uint32_t d = 0;
+  for (; d + 32 <= shape.head_dim; d += 32) {
+    sum_rows<kQueries, 2>(rows, shape.head_dim, queries, scores, d);
+  }
+  for (; d < shape.head_dim; d += 16) {
+    sum_rows<kQueries, 1>(rows, shape.head_dim, queries, scores, d);
+  }
+}
+
+/// Asks for the next tile while this one is worked on.
+PX_INLINE void prefetch_rows(const AttentionRows& rows, std::uint32_t head_dim) {
+  const std::uint16_t* k = rows.k + kAttentionTile * rows.k_stride;
+  const std::uint16_t* v = rows.v + kAttentionTile * rows.v_stride;
+  for (std::uint32_t j = 0; j < kAttentionTile; ++j, k += rows.k_stride, v += rows.v_stride) {
+    for (std::uint32_t d = 0; d < head_dim; d += 32) {
+      __builtin_prefetch(k + d);
+      __builtin_prefetch(v + d);
+    }
+  }
+}
+
+void attention_rows(const AttentionShape& shape, const AttentionRows& rows,
+                    const AttentionQuery* queries, std::uint32_t count) {
+  alignas(64) Key keys[kMaxTurnedDim * kAttentionTile];
+  prefetch_rows(rows, shape.head_dim);
+  const std::uint32_t scored = (rows.count + 31) / 32 * 32;
+  for (std::uint32_t j = 0; j < scored; j += 16) {
+    const std::uint32_t here = j >= rows.count ? 0 : (rows.count - j < 16 ? rows.count - j : 16);
+    for (std::uint32_t d = 0; d < shape.head_dim; d += 32) {
+      const std::uint32_t dims = shape.head_dim - d < 32 ? shape.head_dim - d : 32;
+      transpose_keys(rows.k + j * rows.k_stride + d, rows.k_stride, here, dims,
+                     keys + std::size_t{d} * kAttentionTile + j, kAttentionTile);
+    }
+  }
+  static_assert(kTurnedQueries <= 8);
+  while (count != 0) {
+    const std::uint32_t now = count < kTurnedQueries ? count : kTurnedQueries;
+    switch (now) {
+      case 1:
+        attention_few<1>(shape, rows, keys, queries);
+        break;
+      case 2:
+        attention_few<2>(shape, rows, keys, queries);
+        break;
+      case 3:
+        attention_few<3>(shape, rows, keys, queries);
+        break;
+      case 4:
+        attention_few<4>(shape, rows, keys, queries);
+        break;
+      case 5:
+        attention_few<5>(shape, rows, keys, queries);
+        break;
+      case 6:
+        attention_few<6>(shape, rows, keys, queries);
+        break;
+      case 7:
+        attention_few<7>(shape, rows, keys, queries);
+        break;
+      default:
+        attention_few<8>(shape, rows, keys, queries);
+    }
+    count -= now;
+    queries += now;
+  }
+}
+
+/// out = the merge of `count` partials, `stride` floats apart, in ascending order, over its l.
+/// The factors of 16 merges are computed at once; each is the same expression as in
+/// attention_merge.
+void attention_reduce(const float* partials, std::size_t stride, std::size_t count,
+                      std::uint32_t head_dim, float* out) {
+  constexpr std::size_t kVectors = 4;
+  float m = partials[0];
+  float l = partials[1];
+  alignas(64) float sum[kMaxTurnedDim];
+  for (std::uint32_t d = 0; d < padded(head_dim); d += 16) {
+    store_f(sum + d, load_f(partials + kPartialHead + d));
+  }
+  for (std::size_t first = 1; first < count; first += 16) {
+    const std::size_t here = count - first < 16 ? count - first : 16;
+    alignas(64) float old_max[16] = {};
+    alignas(64) float new_max[16] = {};
+    alignas(64) float top[16] = {};
+    const float* at = partials + first * stride;
+    for (std::size_t i = 0; i < here; ++i) {
+      old_max[i] = m;
+      new_max[i] = at[i * stride];
+      float head[16];
+      store_f(head, max_f(set_f(m), set_f(new_max[i])));
+      top[i] = m = head[0];
+    }
+    alignas(64) float a[16];
+    alignas(64) float b[16];
+    store_f(a, exp_f(sub(load_f(old_max), load_f(top))));
+    store_f(b, exp_f(sub(load_f(new_max), load_f(top))));
+    for (std::size_t i = 0; i < here; ++i) {
+      float head[16];
+      store_f(head, fma(set_f(at[i * stride + 1]), set_f(b[i]), mul(set_f(l), set_f(a[i]))));
+      l = head[0];
+    }
+    for (std::uint32_t d = 0; d < padded(head_dim); d += 16 * kVectors) {
+      const std::size_t vectors =
+          (padded(head_dim) - d) / 16 < kVectors ? (padded(head_dim) - d) / 16 : kVectors;
+      Vf o[kVectors];
+      for (std::size_t v = 0; v < vectors; ++v) o[v] = load_f(sum + d + 16 * v);
+      for (std::size_t i = 0; i < here; ++i) {
+        const float* part = at + i * stride + kPartialHead + d;
+        for (std::size_t v = 0; v < vectors; ++v) {
+          o[v] = fma(load_f(part + 16 * v), set_f(b[i]), mul(o[v], set_f(a[i])));
+        }
+      }
+      for (std::size_t v = 0; v < vectors; ++v) store_f(sum + d + 16 * v, o[v]);
+    }
+  }
+  for (std::uint32_t d = 0; d < head_dim; d += 16) {
+    const std::uint32_t dims = head_dim - d < 16 ? head_dim - d : 16;
+    store_f_n(out + d, div(load_f(sum + d), set_f(l)), dims);
+  }
+}
+
 void attention_merge(float* sum, const float* partial, std::uint32_t head_dim) {
   const Vf old_max = set_f(sum[0]);
   const Vf new_max = set_f(partial[0]);

@@ -59,6 +59,15 @@ struct AttentionShape {
   float softcap;
 };
 
+/// A tile as it lies in an f16 cache.
+struct AttentionRows {
+  const std::uint16_t* k;
+  std::int64_t k_stride;
+  const std::uint16_t* v;
+  std::int64_t v_stride;
+  std::uint32_t count;  ///< positions that exist, <= kAttentionTile
+};
+
 /// A tile widened to f32: k transposed [head_dim][64], v [64][head_dim rounded up to 16].
 struct AttentionTile {
   float* k;
@@ -67,6 +76,8 @@ struct AttentionTile {
 
 inline constexpr std::uint32_t kAttentionTile = 64;
 inline constexpr std::uint32_t kPartialHead = 16;
+/// Widest head that attention_rows and attention_reduce take.
+inline constexpr std::uint32_t kMaxTurnedDim = 256;
 
 struct RopeRow {
   const float* table;  ///< (cos, sin) pairs of this position
@@ -95,6 +106,12 @@ struct KernelTable {
                           AttentionTile tile);
   void (*attention_tile)(const AttentionShape& shape, AttentionTile tile,
                          const AttentionQuery* queries, std::uint32_t count);
+  /// Queries of one token that see the same positions, straight from the cache.
+  void (*attention_rows)(const AttentionShape& shape, const AttentionRows& rows,
+                         const AttentionQuery* queries, std::uint32_t count);
+  /// out[head_dim] = all partials, `stride` floats apart, merged in order and finished.
+  void (*attention_reduce)(const float* partials, std::size_t stride, std::size_t count,
+                           std::uint32_t head_dim, float* out);
   /// sum (same form as a partial) absorbs the next tile's partial.
   void (*attention_merge)(float* sum, const float* partial, std::uint32_t head_dim);
   void (*attention_finish)(const float* sum, std::uint32_t head_dim, float* out);

@@ -13,6 +13,8 @@ namespace {
 namespace scalar {
 
 alignas(64) constexpr float kLaneIndex[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+/// Queries whose sums attention_rows keeps in registers.
+constexpr std::uint32_t kTurnedQueries = 2;
 constexpr const char* kName = "scalar";
 constexpr const MatmulKernels& kMatmul = kScalarMatmul;
 // The order matters: the bodies are written over the vector type.

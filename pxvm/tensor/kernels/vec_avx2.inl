@@ -231,6 +231,21 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
+// Keys of a tile turned so that a row holds positions.
+using Key = float;
+PX_INLINE Vf load_keys(const Key* p) {
+  return load_f(p);
+}
+
+/// to[c][0..15] = from[r][c] for 16 rows (those not there are zero) of up to 32 columns.
+PX_INLINE void transpose_keys(const std::uint16_t* from, std::int64_t stride, std::uint32_t rows,
+                              std::uint32_t cols, Key* to, std::size_t to_stride) {
+  for (std::uint32_t c = 0; c < cols; c += 16) {
+    transpose_f16(from + c, stride, rows, cols - c < 16 ? cols - c : 16, to + c * to_stride,
+                  to_stride);
+  }
+}
+
 // Bytes of a block. vpmaddubsw saturates at 32767: a weight <= 127 as its unsigned side is safe
 // (2 * 127 * 127); a full byte goes through |w - 128| <= 128 as the unsigned side and sign(x, w -
 // 128), |x| <= 127, as the signed one (2 * 128 * 127 = 32512).

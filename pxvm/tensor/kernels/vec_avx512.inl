@@ -198,6 +198,80 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   for (std::uint32_t i = 0; i < cols; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
 }
 
+// Keys of a tile turned so that a row holds positions: they stay f16 until they are used.
+using Key = std::uint16_t;
+PX_INLINE Vf load_keys(const Key* p) {
+  return load_f16(p);
+}
+
+PX_INLINE __m512i words_of(const std::uint16_t* p, std::uint32_t n) {
+  const __mmask32 first = n >= 32 ? 0xffff'ffffU : (1U << n) - 1U;
+  return _mm512_maskz_loadu_epi16(first, p);
+}
+
+/// r[i] = row i of 32 words -> r[c] = columns c (low half) and c + 8 (high half) of all rows, and
+/// s[c] = columns c + 16 and c + 24.
+PX_INLINE void transpose_words(__m512i (&r)[16], __m512i (&s)[8]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {  // pairs of rows
+    t[i] = _mm512_unpacklo_epi16(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi16(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {  // four rows
+    r[i] = _mm512_unpacklo_epi32(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi32(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi32(t[i + 1], t[i + 3]);
+  }
+  // Eight rows: 128-bit lane L of t[8 h + c] is column 8 L + c of rows 8 h .. 8 h + 7.
+  for (int i = 0; i < 16; i += 8) {
+    for (int k = 0; k < 4; ++k) {
+      t[i + 2 * k] = _mm512_unpacklo_epi64(r[i + k], r[i + k + 4]);
+      t[i + 2 * k + 1] = _mm512_unpackhi_epi64(r[i + k], r[i + k + 4]);
+    }
+  }
+  const __m512i lower = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const __m512i upper = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  for (int c = 0; c < 8; ++c) {
+    r[c] = _mm512_permutex2var_epi64(t[c], lower, t[c + 8]);
+    s[c] = _mm512_permutex2var_epi64(t[c], upper, t[c + 8]);
+  }
+}
+
+PX_INLINE void store_half(Key* to, __m256i positions) {
+  _mm256_storeu_si256(static_cast<__m256i*>(static_cast<void*>(to)), positions);
+}
+
+/// to[c][0..15] = from[r][c] for 16 rows (those not there are zero) of up to 32 columns.
+PX_INLINE void transpose_keys(const std::uint16_t* from, std::int64_t stride, std::uint32_t rows,
+                              std::uint32_t cols, Key* to, std::size_t to_stride) {
+  __m512i r[16];
+  __m512i s[8];
+  if (rows == 16 && cols == 32) {
+    for (std::uint32_t i = 0; i < 16; ++i, from += stride) r[i] = _mm512_loadu_si512(from);
+    transpose_words(r, s);
+    for (std::uint32_t c = 0; c < 8; ++c, to += to_stride) {
+      store_half(to, _mm512_castsi512_si256(r[c]));
+      store_half(to + 8 * to_stride, _mm512_extracti64x4_epi64(r[c], 1));
+      store_half(to + 16 * to_stride, _mm512_castsi512_si256(s[c]));
+      store_half(to + 24 * to_stride, _mm512_extracti64x4_epi64(s[c], 1));
+    }
+    return;
+  }
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    r[i] = i < rows ? words_of(from + i * stride, cols) : _mm512_setzero_si512();
+  }
+  transpose_words(r, s);
+  alignas(64) Key all[32][16];
+  for (std::uint32_t c = 0; c < 8; ++c) {
+    store_half(all[c], _mm512_castsi512_si256(r[c]));
+    store_half(all[c + 8], _mm512_extracti64x4_epi64(r[c], 1));
+    store_half(all[c + 16], _mm512_castsi512_si256(s[c]));
+    store_half(all[c + 24], _mm512_extracti64x4_epi64(s[c], 1));
+  }
+  for (std::uint32_t c = 0; c < cols; ++c) __builtin_memcpy(to + c * to_stride, all[c], 32);
+}
+
 // Bytes of a block: weights unsigned, so that vpdpbusd needs no sign trick.
 
 struct Vb {
