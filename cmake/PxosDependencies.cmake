@@ -7,6 +7,7 @@ find_package(Blake3 REQUIRED)         # librust-blake3-dev    (cmake/FindBlake3.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)   # libpcre2-dev
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)     # libzstd-dev
 pkg_check_modules(SDL2 REQUIRED IMPORTED_TARGET sdl2)          # libsdl2-dev
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)       # libedit-dev
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc) # libutf8proc-dev

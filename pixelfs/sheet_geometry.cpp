@@ -109,8 +109,8 @@ Result<SheetGeometry> parse_layout(Bytes data) {
 /// Everything an address is made of is compared with what the file itself shows: size from IHDR,
 /// position from the chunk list, length from the file. After this, F + r * S + i lies in the file
 /// for r < R, i < P.
-Result<void> check_geometry(const SheetGeometry& g, const PngHeader& header, Bytes file,
-                            std::uint64_t layout_end) {
+Result<void> check_geometry(const SheetGeometry& g, const PngHeader& header,
+                            std::uint64_t file_bytes, std::uint64_t layout_end) {
   if (header.channels != 3 || g.payload > kMaxLinePayload ||
       g.payload != std::uint64_t{header.width} * 3 || g.scanlines != header.height) {
     return fail(Errc::kInvalid, "pxLD names {} scanlines of {} bytes, IHDR {} x {}", g.scanlines,
@@ -125,32 +125,9 @@ Result<void> check_geometry(const SheetGeometry& g, const PngHeader& header, Byt
   if (g.first != first || g.first % kSheetAlign != 0) {
     return fail(Errc::kInvalid, "pxLD first payload at {}, expected {}", g.first, first);
   }
-  if (g.file_bytes() != file.size()) {
+  if (g.file_bytes() != file_bytes) {
     return fail(Errc::kInvalid, "pxLD asks for a file of {} bytes, found {}", g.file_bytes(),
-                file.size());
-  }
-  return {};
-}
-
-/// `prefix` is what the writer puts in front of this payload; the pad has one legal form, so bytes
-/// compare.
-Result<void> check_line(Bytes file, const SheetGeometry& g, std::uint32_t line, Bytes prefix) {
-  const std::uint64_t payload = g.first + std::uint64_t{line} * g.stride;
-  const std::uint64_t start = payload - prefix.size();
-  const Bytes found = file.subspan(start, prefix.size());
-  const auto [expected, actual] = std::mismatch(prefix.begin(), prefix.end(), found.begin());
-  if (expected != prefix.end()) {
-    return fail(Errc::kInvalid, "sheet scanline {}: frame byte at {} is {:02x}, expected {:02x}",
-                line, start + static_cast<std::uint64_t>(expected - prefix.begin()), *actual,
-                *expected);
-  }
-  const std::uint64_t data = idat_bytes(g, line);
-  const std::uint64_t data_end = payload + g.payload + (is_last(g, line) ? 4 : 0);
-  const std::uint32_t stored = read_be32(file.data() + data_end);
-  const std::uint32_t crc = crc32(file.subspan(data_end - data - 4, data + 4));
-  if (stored != crc) {
-    return fail(Errc::kInvalid, "sheet scanline {}: CRC at byte {} is {:08x}, expected {:08x}",
-                line, data_end, stored, crc);
+                file_bytes);
   }
   return {};
 }
@@ -169,14 +146,20 @@ SheetGeometry make_geometry(std::uint32_t width, std::uint32_t scanlines) {
 }
 
 Result<SheetGeometry> read_geometry(Bytes file) {
-  PX_TRY(const PngHeader header, probe_png(file));
-  PX_TRY(const ChunkRef chunk, chunk_at(file, kPngHeaderBytes));
-  if (chunk.type != kLayoutChunk) {
-    return fail(Errc::kInvalid, "no pxLD chunk after IHDR (found {})", chunk.type);
+  return read_geometry(file, file.size());
+}
+
+Result<SheetGeometry> read_geometry(Bytes head, std::uint64_t file_bytes) {
+  PX_TRY(const PngHeader header, probe_png(head));
+  // The type first: another chunk need not lie in `head` whole.
+  const Bytes opening = head.subspan(std::min<std::size_t>(head.size(), kPngHeaderBytes + 4));
+  if (!as_text(opening).starts_with(kLayoutChunk)) {
+    return fail(Errc::kInvalid, "no pxLD chunk after IHDR");
   }
+  PX_TRY(const ChunkRef chunk, chunk_at(head, kPngHeaderBytes));
   if (chunk.stored_crc != chunk.actual_crc()) return fail(Errc::kInvalid, "pxLD: wrong CRC");
   PX_TRY(const SheetGeometry geometry, parse_layout(chunk.data));
-  PX_CHECK(check_geometry(geometry, header, file, chunk.end()));
+  PX_CHECK(check_geometry(geometry, header, file_bytes, chunk.end()));
   return geometry;
 }
 
@@ -203,27 +186,76 @@ ByteVector sheet_tail(std::uint32_t adler, std::uint32_t crc) {
   return out;
 }
 
-Result<void> check_framing(Bytes file, const SheetGeometry& g) {
-  // All scanlines but the first and last have the same frame.
-  const ByteVector inner = g.scanlines > 2 ? line_prefix(g, 1) : ByteVector{};
+std::uint32_t adler_of_line(Bytes payload, std::uint32_t adler) {
   constexpr std::array<std::uint8_t, 1> kFilter{0};
-  std::uint32_t adler = 1;
-  for (std::uint32_t line = 0; line < g.scanlines; ++line) {
-    const bool special = line == 0 || is_last(g, line);
-    PX_CHECK(check_line(file, g, line, special ? line_prefix(g, line) : inner));
-    const Bytes payload = file.subspan(g.first + std::uint64_t{line} * g.stride, g.payload);
-    adler = adler32(payload, adler32(kFilter, adler));
+  return adler32(payload, adler32(kFilter, adler));
+}
+
+void append_line(ByteVector& out, const SheetGeometry& g, std::uint32_t line, Bytes payload,
+                 std::uint32_t adler) {
+  PX_ASSERT(line < g.scanlines && payload.size() == g.payload);
+  const ByteVector prefix = line_prefix(g, line);
+  const std::size_t start = out.size();
+  // The CRC covers type and data of the IDAT chunk; in line 0 the file's header comes before it.
+  const std::size_t idat = start + (line == 0 ? g.first - kLineOpening - kZlibHeader : 0);
+  out.insert(out.end(), prefix.begin(), prefix.end());
+  out.insert(out.end(), payload.begin(), payload.end());
+  if (is_last(g, line)) put_be32(out, adler);  // the Adler-32 is the end of the last IDAT's data
+  put_be32(out, crc32(Bytes(out).subspan(idat + 4)));
+  if (is_last(g, line)) put_chunk(out, "IEND", {});
+}
+
+LineSpan line_span(const SheetGeometry& g, std::uint32_t line) {
+  LineSpan span;
+  span.payload = g.first + std::uint64_t{line} * g.stride;
+  span.begin = line == 0 ? 0 : span.payload - (g.stride - g.payload - 4);
+  span.end = span.payload + g.payload + (is_last(g, line) ? 8 : 4);
+  return span;
+}
+
+Result<void> check_line(Bytes framed, const SheetGeometry& g, std::uint32_t line) {
+  const LineSpan span = line_span(g, line);
+  PX_ASSERT(framed.size() == span.end - span.begin);
+  // The writer's frame has one legal form, so bytes compare.
+  const ByteVector prefix = line_prefix(g, line);
+  const auto [expected, actual] = std::mismatch(prefix.begin(), prefix.end(), framed.begin());
+  if (expected != prefix.end()) {
+    return fail(Errc::kInvalid, "sheet scanline {}: frame byte at {} is {:02x}, expected {:02x}",
+                line, span.begin + static_cast<std::uint64_t>(expected - prefix.begin()), *actual,
+                *expected);
   }
-  const ByteVector end = sheet_tail(0, 0);
-  const Bytes tail = file.last(kSheetTailBytes);
-  if (read_be32(tail.data()) != adler) {
-    return fail(Errc::kInvalid, "sheet: Adler-32 at byte {} is {:08x}, expected {:08x}",
-                file.size() - tail.size(), read_be32(tail.data()), adler);
-  }
-  if (!std::equal(tail.begin() + 8, tail.end(), end.begin() + 8)) {
-    return fail(Errc::kInvalid, "sheet: no IEND chunk at byte {}", file.size() - 12);
+  const std::uint64_t covered = idat_bytes(g, line) + 4;  // type and data
+  const std::uint32_t stored = read_be32(framed.data() + framed.size() - 4);
+  const std::uint32_t crc = crc32(framed.last(covered + 4).first(covered));
+  if (stored != crc) {
+    return fail(Errc::kInvalid, "sheet scanline {}: CRC at byte {} is {:08x}, expected {:08x}",
+                line, span.end - 4, stored, crc);
   }
   return {};
+}
+
+Result<void> check_tail(Bytes tail, const SheetGeometry& g, std::uint32_t adler) {
+  PX_ASSERT(tail.size() == kSheetTailBytes);
+  const std::uint64_t at = g.file_bytes() - kSheetTailBytes;
+  if (read_be32(tail.data()) != adler) {
+    return fail(Errc::kInvalid, "sheet: Adler-32 at byte {} is {:08x}, expected {:08x}", at,
+                read_be32(tail.data()), adler);
+  }
+  const ByteVector end = sheet_tail(0, 0);
+  if (!std::equal(tail.begin() + 8, tail.end(), end.begin() + 8)) {
+    return fail(Errc::kInvalid, "sheet: no IEND chunk at byte {}", at + 8);
+  }
+  return {};
+}
+
+Result<void> check_framing(Bytes file, const SheetGeometry& g) {
+  std::uint32_t adler = 1;
+  for (std::uint32_t line = 0; line < g.scanlines; ++line) {
+    const LineSpan span = line_span(g, line);
+    PX_CHECK(check_line(file.subspan(span.begin, span.end - span.begin), g, line));
+    adler = adler_of_line(file.subspan(span.payload, g.payload), adler);
+  }
+  return check_tail(file.last(kSheetTailBytes), g, adler);
 }
 
 }  // namespace pxos::pixelfs

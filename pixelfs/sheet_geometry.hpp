@@ -35,6 +35,10 @@ struct SheetGeometry {
 /// Errors: kInvalid says why the file is not laid out for mapping (the slow path may still read
 /// it).
 Result<SheetGeometry> read_geometry(Bytes file);
+/// The same from the first bytes of a file of `file_bytes`; kGeometryHeadBytes of them are enough
+/// for any file that make_geometry's writer made.
+Result<SheetGeometry> read_geometry(Bytes head, std::uint64_t file_bytes);
+inline constexpr std::uint64_t kGeometryHeadBytes = 256;
 
 /// File bytes before the payload of scanline `line`: for line 0 everything from the signature on,
 /// else the frame from the IDAT length to the filter byte. CRC and Adler-32 come after the payload.
@@ -42,6 +46,30 @@ Result<SheetGeometry> read_geometry(Bytes file);
 
 /// Bytes after the last payload: Adler-32, CRC of the last IDAT, IEND.
 [[nodiscard]] ByteVector sheet_tail(std::uint32_t adler, std::uint32_t crc);
+
+/// Appends one scanline as it stands in the file: prefix, payload, CRC; after the last one also the
+/// end of the file. `adler` counts filter byte and payload of all scanlines, this one included;
+/// only the last one writes it. Requires: payload.size() == geometry.payload.
+void append_line(ByteVector& out, const SheetGeometry& geometry, std::uint32_t line, Bytes payload,
+                 std::uint32_t adler);
+
+/// `adler` after one more scanline.
+[[nodiscard]] std::uint32_t adler_of_line(Bytes payload, std::uint32_t adler);
+
+/// Where append_line's bytes of a scanline lie in the file, without the end of the file.
+struct LineSpan {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;      ///< past its CRC
+  std::uint64_t payload = 0;  ///< file offset of the payload
+};
+[[nodiscard]] LineSpan line_span(const SheetGeometry& geometry, std::uint32_t line);
+
+/// Checks frame and CRC of one scanline. `framed` are the bytes of line_span. Errors: kInvalid
+/// names the scanline and the file offset.
+Result<void> check_line(Bytes framed, const SheetGeometry& geometry, std::uint32_t line);
+
+/// Checks the end of the file: Adler-32 and IEND. `tail`: its last kSheetTailBytes.
+Result<void> check_tail(Bytes tail, const SheetGeometry& geometry, std::uint32_t adler);
 
 /// Checks chunk frames, stored headers, filter bytes, every CRC and the Adler-32 of an in-place
 /// sheet. Requires: geometry == read_geometry(file). Errors: kInvalid names the scanline and the

@@ -1,13 +1,11 @@
 // Two passes over every tensor: digests for the directories, which come first in each file, then
 // the units.
 
-#include "pixelfs/png_chunks.hpp"
 #include "pixelfs/sheet_plan.hpp"
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/pack.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace pxos::pixelfs {
@@ -39,8 +37,7 @@ class LineWriter {
   LineWriter(const PlannedSheet& sheet, SheetSink& sink)
       : geometry_(sheet.geometry),
         sink_(sink),
-        usable_(sheet.directory.units_per_line * sheet.directory.unit_bytes),
-        inner_(geometry_.scanlines > 2 ? line_prefix(geometry_, 1) : ByteVector{}) {
+        usable_(sheet.directory.units_per_line * sheet.directory.unit_bytes) {
     payload_.reserve(geometry_.payload);
     pending_.reserve(kWriteBytes + geometry_.stride);
   }
@@ -73,26 +70,10 @@ class LineWriter {
     return {};
   }
 
-  /// One scanline: prefix, payload, CRC (the next prefix continues the file). Adler-32 runs over
-  /// filter byte and payload of all scanlines.
   Result<void> flush_line() {
-    PX_ASSERT(line_ < geometry_.scanlines);
     payload_.resize(geometry_.payload);
-    const bool last = line_ + 1 == geometry_.scanlines;
-    const ByteVector special = line_ == 0 || last ? line_prefix(geometry_, line_) : ByteVector{};
-    const Bytes prefix = special.empty() ? Bytes(inner_) : Bytes(special);
-    const std::size_t start = pending_.size();
-    pending_.insert(pending_.end(), prefix.begin(), prefix.end());
-    pending_.insert(pending_.end(), payload_.begin(), payload_.end());
-    constexpr std::array<std::uint8_t, 1> kFilter{0};
-    adler_ = adler32(payload_, adler32(kFilter, adler_));
-    const std::size_t idat = line_ == 0 ? first_idat() : start;
-    const std::uint32_t crc = crc32(Bytes(pending_).subspan(idat + 4));
-    if (last) {
-      put_tail(crc);
-    } else {
-      put_be32(pending_, crc);
-    }
+    adler_ = adler_of_line(payload_, adler_);
+    append_line(pending_, geometry_, line_, payload_, adler_);
     ++line_;
     payload_.clear();
     if (pending_.size() < kWriteBytes) return {};
@@ -101,21 +82,9 @@ class LineWriter {
     return {};
   }
 
-  /// Offset of the first IDAT chunk: F is its payload; the opening and the zlib header lie before.
-  [[nodiscard]] std::size_t first_idat() const { return geometry_.first - 16; }
-
-  /// The Adler-32 is the end of the last IDAT's data, so it is part of that chunk's CRC.
-  void put_tail(std::uint32_t crc_without_adler) {
-    ByteVector adler;
-    put_be32(adler, adler_);
-    const ByteVector tail = sheet_tail(adler_, crc32(adler, crc_without_adler));
-    pending_.insert(pending_.end(), tail.begin(), tail.end());
-  }
-
   const SheetGeometry geometry_;
   SheetSink& sink_;
   const std::uint32_t usable_;  ///< payload bytes that hold units
-  const ByteVector inner_;      ///< prefix of every scanline but the first and last
   ByteVector payload_;
   ByteVector pending_;
   std::uint32_t line_ = 0;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,31 @@ Result<void> write_all(int fd, std::uint64_t offset, Bytes bytes,
   return {};
 }
 
+/// Creates a file that was not there and locks it: the lock tells a living writer's temporary from
+/// one that a killed process left. -1 with errno EEXIST when the name is taken.
+int create_locked(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return -1;
+  // A sweeper that came between the two calls holds the lock and is removing the name. A file
+  // system without locks has no sweeper that could take one either.
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
+  ::close(fd);
+  errno = EEXIST;
+  return -1;
+}
+
+/// True when nobody writes the file any more and it is gone now. The name may have changed hands
+/// since it was listed: what is locked must still be what the name means.
+bool remove_if_stale(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (file.fd < 0 || ::flock(file.fd, LOCK_EX | LOCK_NB) != 0) return false;
+  struct stat locked {};
+  struct stat named {};
+  if (::fstat(file.fd, &locked) != 0 || ::lstat(path.c_str(), &named) != 0) return false;
+  if (locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) return false;
+  return ::unlink(path.c_str()) == 0;
+}
+
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
@@ -97,6 +123,18 @@ Result<void> write_file_atomic(const std::filesystem::path& path, Bytes content)
   return file.commit();
 }
 
+std::size_t remove_stale_temporaries(const std::filesystem::path& folder) {
+  std::size_t removed = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with(".px-") && name.ends_with(".tmp") && remove_if_stale(at->path()))
+      ++removed;
+  }
+  return removed;
+}
+
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   if (!path.has_filename()) return fail(Errc::kUsage, "'{}': no file name", path.string());
   AtomicFile file;
@@ -104,7 +142,7 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   // skipped.
   for (int attempt = 0; attempt < kTemporaryAttempts && file.fd_ < 0; ++attempt) {
     file.temporary_ = folder_of(path) / fmt::format(".px-{}-{}.tmp", ::getpid(), attempt);
-    file.fd_ = ::open(file.temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    file.fd_ = create_locked(file.temporary_);
     if (file.fd_ < 0 && errno != EEXIST) return system_error(path, "create");
   }
   if (file.fd_ < 0) return system_error(path, "create a temporary for");

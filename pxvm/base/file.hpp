@@ -16,6 +16,10 @@ Result<ByteVector> read_file(const std::filesystem::path& path,
 /// Afterwards the file is either the old or the new content, also after a crash.
 Result<void> write_file_atomic(const std::filesystem::path& path, Bytes content);
 
+/// Removes temporaries of writers that died in `folder`; those of living writers stay. Returns how
+/// many. What cannot be removed is left alone.
+std::size_t remove_stale_temporaries(const std::filesystem::path& folder);
+
 /// The same for content made piece by piece: `AtomicFile f = open(path); f.write(...); f.commit()`.
 /// Without commit() the destination is untouched and the temporary is removed.
 class AtomicFile {
