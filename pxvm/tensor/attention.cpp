@@ -203,8 +203,10 @@ class AttentionJob {
     auto chunk = [&](std::size_t index, std::size_t thread) {
       if (stopped()) return;
       const auto i = static_cast<std::int64_t>(index);
-      const std::int64_t kv_head = i / tiles;
-      score_tile(plan, kv_head, first + i % tiles, tile_memory(memory + thread * tile_bytes_));
+      // All heads of a tile, then the next tile: the cache is read from one end to the other.
+      const std::int64_t kv_head = i % params_.kv_heads;
+      score_tile(plan, kv_head, first + i / params_.kv_heads,
+                 tile_memory(memory + thread * tile_bytes_));
       // acq_rel: the last one sees every partial of this head.
       std::atomic_ref<std::uint32_t> finished(plan.finished[kv_head]);
       const std::uint32_t before = finished.fetch_add(1, std::memory_order_acq_rel);
@@ -242,19 +244,23 @@ class AttentionJob {
     return q_.rows == 1 && !k_.is_f32 && params_.head_dim <= std::int64_t{kMaxTurnedDim};
   }
 
-  void score_rows(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile) const {
+  [[nodiscard]] AttentionRows rows_of(std::int64_t kv_head, std::int64_t tile) const {
     const std::int64_t start = tile * kTile;
     const std::int64_t column = kv_head * params_.head_dim;
-    const AttentionRows rows{k_.f16_row(start) + column, k_.stride, v_.f16_row(start) + column,
-                             v_.stride,
-                             static_cast<std::uint32_t>(std::min(kTile, pos_ + 1 - start))};
+    return {k_.f16_row(start) + column, k_.stride, v_.f16_row(start) + column, v_.stride,
+            static_cast<std::uint32_t>(std::min(kTile, pos_ + 1 - start))};
+  }
+
+  void score_rows(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile) const {
+    const AttentionRows rows = rows_of(kv_head, tile);
+    const AttentionRows next = tile == pos_ / kTile ? rows : rows_of(kv_head, tile + 1);
     AttentionQuery batch[kBatch];
     for (std::int64_t h = 0; h < group_;) {
       std::uint32_t count = 0;
       for (; h < group_ && count < kBatch; ++h, ++count) {
         batch[count] = query(0, kv_head * group_ + h, tile, partial_at(plan, kv_head, tile, 0, h));
       }
-      ctx_.kernels.attention_rows(shape_, rows, batch, count);
+      ctx_.kernels.attention_rows(shape_, rows, h == group_ ? next : rows, batch, count);
     }
   }
 

@@ -190,8 +190,11 @@ void bench_attention(tensor::OpContext& ctx, std::int64_t heads, std::int64_t kv
                      std::int64_t head_dim) {
   const std::int64_t ctx_len = 4096;
   const std::int64_t kv = kv_heads * head_dim;
-  std::vector<std::uint16_t> k(static_cast<std::size_t>(ctx_len * kv), 0x3400);
-  std::vector<std::uint16_t> v(static_cast<std::size_t>(ctx_len * kv), 0x3800);
+  // As many layers as it takes to come from memory, as they do between two tokens of a model.
+  const std::size_t layer = static_cast<std::size_t>(ctx_len * kv);
+  const std::size_t layers = (std::size_t{64} << 20) / (layer * 4);
+  std::vector<std::uint16_t> k(layers * layer, 0x3400);
+  std::vector<std::uint16_t> v(layers * layer, 0x3800);
   const std::vector<float> q(static_cast<std::size_t>(512 * heads * head_dim), 0.1F);
   std::vector<float> out(q.size());
   tensor::AttentionParams params;
@@ -201,10 +204,13 @@ void bench_attention(tensor::OpContext& ctx, std::int64_t heads, std::int64_t kv
   params.scale = 0.125F;
   const std::int64_t width = heads * head_dim;
   const auto run = [&](std::int64_t tokens, std::int64_t pos) {
+    std::size_t at = 0;
     return repeat([&] {
       tensor::attention(ctx, params, {q.data(), tokens, width, width},
-                        {k.data(), false, ctx_len, kv, kv}, {v.data(), false, ctx_len, kv, kv}, pos,
+                        {k.data() + at * layer, false, ctx_len, kv, kv},
+                        {v.data() + at * layer, false, ctx_len, kv, kv}, pos,
                         {out.data(), tokens, width, width});
+      at = (at + 1) % layers;
     });
   };
   const std::string name = fmt::format("attention {}/{} x {}", heads, kv_heads, head_dim);

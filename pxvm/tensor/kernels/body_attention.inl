@@ -172,23 +172,44 @@ void attention_tile(const AttentionShape& shape, AttentionTile tile, const Atten
 // A few queries of one head group (one token): every key and value is used once, so nothing is
 // widened into memory; the tile is read from the cache rows, keys through a turned copy.
 
-/// Scores of 32 positions from `j`, one FMA chain over d.
+/// One step of the chains of 32 positions.
 template <std::size_t kQueries>
-PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys,
+PX_INLINE void score_step(const Key* keys, const AttentionQuery* queries, std::uint32_t d,
+                          Vf (&acc)[kQueries][2]) {
+  const Vf k0 = load_keys(keys);
+  const Vf k1 = load_keys(keys + 16);
+  PX_UNROLL
+  for (std::size_t n = 0; n < kQueries; ++n) {
+    const Vf q = set_f(queries[n].q[d]);
+    acc[n][0] = fma(q, k0, acc[n][0]);
+    acc[n][1] = fma(q, k1, acc[n][1]);
+  }
+}
+
+/// Scores of 32 positions from `j`, one FMA chain over d. Meanwhile half of a later tile is asked
+/// for, a line of keys and one of values a step: all at once they would fill the miss buffers and
+/// stop the arithmetic.
+template <std::size_t kQueries>
+PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys, const AttentionRows& next,
                             const AttentionQuery* queries, std::uint32_t j,
                             float (*scores)[kAttentionTile]) {
   Vf acc[kQueries][2];
   PX_UNROLL
   for (std::size_t n = 0; n < kQueries; ++n) acc[n][0] = acc[n][1] = zero_f();
-  for (std::uint32_t d = 0; d < shape.head_dim; ++d) {
-    const Vf k0 = load_keys(keys + std::size_t{d} * kAttentionTile + j);
-    const Vf k1 = load_keys(keys + std::size_t{d} * kAttentionTile + j + 16);
-    PX_UNROLL
-    for (std::size_t n = 0; n < kQueries; ++n) {
-      const Vf q = set_f(queries[n].q[d]);
-      acc[n][0] = fma(q, k0, acc[n][0]);
-      acc[n][1] = fma(q, k1, acc[n][1]);
+  const std::uint16_t* k = next.k + j * next.k_stride;
+  const std::uint16_t* v = next.v + j * next.v_stride;
+  const std::uint32_t parts = shape.head_dim / 32;  // lines of a row
+  const Key* at = keys + j;
+  std::uint32_t d = 0;
+  for (std::uint32_t row = 0; row < 32; ++row, k += next.k_stride, v += next.v_stride) {
+    for (std::uint32_t part = 0; part < parts; ++part, ++d, at += kAttentionTile) {
+      __builtin_prefetch(k + 32 * part);
+      __builtin_prefetch(v + 32 * part);
+      score_step<kQueries>(at, queries, d, acc);
     }
+  }
+  for (; d < shape.head_dim; ++d, at += kAttentionTile) {
+    score_step<kQueries>(at, queries, d, acc);
   }
   PX_UNROLL
   for (std::size_t n = 0; n < kQueries; ++n) {
@@ -234,11 +255,11 @@ PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
 }
 
 template <std::size_t kQueries>
-void attention_few(const AttentionShape& shape, const AttentionRows& rows, const Key* keys,
-                   const AttentionQuery* queries) {
+void attention_few(const AttentionShape& shape, const AttentionRows& rows,
+                   const AttentionRows& next, const Key* keys, const AttentionQuery* queries) {
   alignas(64) float scores[kQueries][kAttentionTile];
   for (std::uint32_t j = 0; j < queries[0].hi; j += 32) {
-    score_turned<kQueries>(shape, keys, queries, j, scores);
+    score_turned<kQueries>(shape, keys, next, queries, j, scores);
   }
   for (std::size_t n = 0; n < kQueries; ++n) {
     queries[n].partial[0] = softmax_tile(shape, queries[n], scores[n]);
@@ -252,22 +273,9 @@ void attention_few(const AttentionShape& shape, const AttentionRows& rows, const
   }
 }
 
-/// Asks for the next tile while this one is worked on.
-PX_INLINE void prefetch_rows(const AttentionRows& rows, std::uint32_t head_dim) {
-  const std::uint16_t* k = rows.k + kAttentionTile * rows.k_stride;
-  const std::uint16_t* v = rows.v + kAttentionTile * rows.v_stride;
-  for (std::uint32_t j = 0; j < kAttentionTile; ++j, k += rows.k_stride, v += rows.v_stride) {
-    for (std::uint32_t d = 0; d < head_dim; d += 32) {
-      __builtin_prefetch(k + d);
-      __builtin_prefetch(v + d);
-    }
-  }
-}
-
 void attention_rows(const AttentionShape& shape, const AttentionRows& rows,
-                    const AttentionQuery* queries, std::uint32_t count) {
+                    const AttentionRows& next, const AttentionQuery* queries, std::uint32_t count) {
   alignas(64) Key keys[kMaxTurnedDim * kAttentionTile];
-  prefetch_rows(rows, shape.head_dim);
   const std::uint32_t scored = (rows.count + 31) / 32 * 32;
   for (std::uint32_t j = 0; j < scored; j += 16) {
     const std::uint32_t here = j >= rows.count ? 0 : (rows.count - j < 16 ? rows.count - j : 16);
@@ -282,28 +290,28 @@ void attention_rows(const AttentionShape& shape, const AttentionRows& rows,
     const std::uint32_t now = count < kTurnedQueries ? count : kTurnedQueries;
     switch (now) {
       case 1:
-        attention_few<1>(shape, rows, keys, queries);
+        attention_few<1>(shape, rows, next, keys, queries);
         break;
       case 2:
-        attention_few<2>(shape, rows, keys, queries);
+        attention_few<2>(shape, rows, next, keys, queries);
         break;
       case 3:
-        attention_few<3>(shape, rows, keys, queries);
+        attention_few<3>(shape, rows, next, keys, queries);
         break;
       case 4:
-        attention_few<4>(shape, rows, keys, queries);
+        attention_few<4>(shape, rows, next, keys, queries);
         break;
       case 5:
-        attention_few<5>(shape, rows, keys, queries);
+        attention_few<5>(shape, rows, next, keys, queries);
         break;
       case 6:
-        attention_few<6>(shape, rows, keys, queries);
+        attention_few<6>(shape, rows, next, keys, queries);
         break;
       case 7:
-        attention_few<7>(shape, rows, keys, queries);
+        attention_few<7>(shape, rows, next, keys, queries);
         break;
       default:
-        attention_few<8>(shape, rows, keys, queries);
+        attention_few<8>(shape, rows, next, keys, queries);
     }
     count -= now;
     queries += now;

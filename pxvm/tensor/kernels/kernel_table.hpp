@@ -106,9 +106,11 @@ struct KernelTable {
                           AttentionTile tile);
   void (*attention_tile)(const AttentionShape& shape, AttentionTile tile,
                          const AttentionQuery* queries, std::uint32_t count);
-  /// Queries of one token that see the same positions, straight from the cache.
+  /// Queries of one token that see the same positions, straight from the cache; `next` is a tile
+  /// that the caller will ask for later (any address: it is prefetched only).
   void (*attention_rows)(const AttentionShape& shape, const AttentionRows& rows,
-                         const AttentionQuery* queries, std::uint32_t count);
+                         const AttentionRows& next, const AttentionQuery* queries,
+                         std::uint32_t count);
   /// out[head_dim] = all partials, `stride` floats apart, merged in order and finished.
   void (*attention_reduce)(const float* partials, std::size_t stride, std::size_t count,
                            std::uint32_t head_dim, float* out);
