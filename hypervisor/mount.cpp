@@ -9,6 +9,16 @@
 #include <thread>
 
 namespace pxos::hypervisor {
+namespace {
+
+Result<tensor::KvFormat> cache_format(std::int64_t kv_bits) {
+  if (kv_bits == 8) return tensor::KvFormat::kQ8;
+  if (kv_bits == 16) return tensor::KvFormat::kF16;
+  if (kv_bits == 32) return tensor::KvFormat::kF32;
+  return fail(Errc::kUnsupported, "manifest: kv_bits is {}, expected 8, 16 or 32", kv_bits);
+}
+
+}  // namespace
 
 using cartridges::EntryKind;
 
@@ -74,7 +84,9 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
   inputs.reals = manifest.reals;
   inputs.memory_cap_bytes = limits.memory_bytes;
   const auto kv_bits = manifest.integers.find("kv_bits");
-  inputs.wide_caches = kv_bits != manifest.integers.end() && kv_bits->second == 32;
+  if (kv_bits != manifest.integers.end()) {
+    PX_TRY(inputs.caches, cache_format(kv_bits->second));
+  }
   inputs.find_weight = [this](const std::string& tensor_name) { return find_weight(tensor_name); };
   constexpr std::int64_t kDefaultContext = 4096;
   const auto trained = inputs.integers.find("ctx");

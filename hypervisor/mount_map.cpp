@@ -71,7 +71,12 @@ std::optional<RegionSpec> live_region(const std::string& model, const TensorDecl
   }
   if (view.element == TensorDecl::Element::kF16) {
     spec.kind = RegionKind::kKv;
-    if (view.is_wide) {
+    if (view.caches == tensor::KvFormat::kQ8) {
+      spec.source = infinite_map::q8_source(
+          {view.data, view.caches, view.dims[0], view.dims[1], view.dims[1]}, 4.0F);
+      return spec;
+    }
+    if (view.caches == tensor::KvFormat::kF32) {
       spec.source = infinite_map::f32_source(
           {reinterpret_cast<const float*>(view.data), view.dims[0], view.dims[1], view.dims[1]},
           4.0F);

@@ -133,6 +133,21 @@ RegionSource f16_source(tensor::ConstMatF16 matrix, float scale) {
   return source;
 }
 
+RegionSource q8_source(const tensor::KvCache& cache, float scale) {
+  RegionSource source;
+  source.palette = Palette::kAge;
+  source.scale = scale;
+  source.values = [cache](const SampleRow& where, std::span<float> out) {
+    const std::int8_t* q = cache.q8_row(where.y);
+    const std::uint16_t* d = cache.q8_scales(where.y);
+    for (std::size_t i = 0; i < where.xs.size(); ++i) {
+      const std::int64_t x = where.xs[i];
+      out[i] = tensor::f16_to_f32(d[x / 32]) * static_cast<float>(q[x]);
+    }
+  };
+  return source;
+}
+
 // The reader is shared by copies of the source; it holds no state between rows, so threads may
 // render at once.
 RegionSource packed_source(const tensor::PackedTensor& tensor) {

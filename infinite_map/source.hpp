@@ -44,6 +44,8 @@ struct RegionSource {
 /// Live row-major matrices. Keep: the memory must outlive the region.
 [[nodiscard]] RegionSource f32_source(tensor::ConstMatF32 matrix, float scale = 1.0F);
 [[nodiscard]] RegionSource f16_source(tensor::ConstMatF16 matrix, float scale = 1.0F);
+/// A live q8 cache.
+[[nodiscard]] RegionSource q8_source(const tensor::KvCache& cache, float scale = 1.0F);
 /// Dequantised weights, pixel (c, r) = W[r, c]. Keeps the units, copies the description.
 /// The scale is measured over a fixed sample of the weights.
 [[nodiscard]] RegionSource packed_source(const tensor::PackedTensor& tensor);

@@ -58,7 +58,9 @@ Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path
   PX_TRY(const LlamaShape shape, read_llama_shape(file, family));
   describe_shape(shape, model.manifest);
   // f32 weights are for comparisons: no rounding of keys and values.
-  if (options.as_dtype == tensor::DType::kF32) model.manifest.integers["kv_bits"] = 32;
+  const bool exact = options.as_dtype == tensor::DType::kF32;
+  const int kv_bits = options.kv_bits.value_or(exact ? 32 : 16);
+  if (kv_bits != 16) model.manifest.integers["kv_bits"] = kv_bits;
   PX_TRY(const auto tensors, llama_tensors(file, shape));
   for (const GgufTensor* tensor : tensors) {
     model.manifest.parameter_count += tensor->elements();

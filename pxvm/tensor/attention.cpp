@@ -32,13 +32,14 @@ class AttentionJob {
     PX_ASSERT(params.kv_heads > 0 && params.heads % params.kv_heads == 0 && params.head_dim > 0);
     PX_ASSERT(q.cols == params.heads * params.head_dim && out.cols == q.cols && out.rows == q.rows);
     PX_ASSERT(k.cols == params.kv_heads * params.head_dim && v.cols == k.cols &&
-              k.is_f32 == v.is_f32);
+              k.format == v.format);
+    PX_ASSERT(k.format != KvFormat::kQ8 || params.head_dim % 32 == 0);
     PX_ASSERT(pos >= 0 && pos + q.rows <= k.rows && pos + q.rows <= v.rows && params.window >= 0);
     shape_ = {static_cast<std::uint32_t>(params.head_dim), params.scale, params.softcap};
     group_ = params.heads / params.kv_heads;
     width_ = round_up(static_cast<std::size_t>(params.head_dim), 16);
     partial_floats_ = kPartialHead + width_;
-    tile_bytes_ = 2 * kAttentionTile * width_ * sizeof(float);
+    tile_bytes_ = 3 * kAttentionTile * width_ * sizeof(float);
   }
 
   bool run() {
@@ -79,23 +80,36 @@ class AttentionJob {
   void widen(std::int64_t kv_head, std::int64_t tile, AttentionTile to) const {
     const std::int64_t start = tile * kTile;
     const std::int64_t rows = std::min(kTile, pos_ + q_.rows - start);
-    if (k_.is_f32) return copy_exact(start, rows, kv_head * params_.head_dim, to);
+    if (k_.format != KvFormat::kF16) return read_rows(start, rows, kv_head * params_.head_dim, to);
     ctx_.kernels.attention_widen(k_.f16_row(start) + kv_head * params_.head_dim, k_.stride,
                                  v_.f16_row(start) + kv_head * params_.head_dim, v_.stride,
                                  static_cast<std::uint32_t>(rows), shape_.head_dim, to);
   }
 
-  /// What attention_widen does, for caches that are f32 already: no arithmetic, so no kernel.
-  void copy_exact(std::int64_t start, std::int64_t rows, std::int64_t column,
-                  AttentionTile to) const {
-    std::fill_n(to.k, static_cast<std::size_t>(params_.head_dim) * kAttentionTile, 0.0F);
+  /// What attention_widen does, for caches of other formats: keys go through f32 rows behind
+  /// tile.v.
+  void read_rows(std::int64_t start, std::int64_t rows, std::int64_t column,
+                 AttentionTile to) const {
+    float* keys = to.v + kAttentionTile * width_;
     for (std::int64_t j = 0; j < rows; ++j) {
-      const float* k = k_.f32_row(start + j) + column;
-      const float* v = v_.f32_row(start + j) + column;
-      for (std::int64_t d = 0; d < params_.head_dim; ++d) to.k[d * kTile + j] = k[d];
-      float* end = std::copy_n(v, params_.head_dim, to.v + static_cast<std::size_t>(j) * width_);
-      std::fill(end, to.v + static_cast<std::size_t>(j + 1) * width_, 0.0F);
+      read_row(k_, start + j, column, keys + static_cast<std::size_t>(j) * width_);
+      read_row(v_, start + j, column, to.v + static_cast<std::size_t>(j) * width_);
     }
+    // Scores are computed for 32 positions at a time: those that do not exist must hold numbers.
+    std::fill(keys + static_cast<std::size_t>(rows) * width_, keys + kAttentionTile * width_, 0.0F);
+    ctx_.kernels.attention_turn(keys, static_cast<std::uint32_t>((rows + 31) / 32 * 32),
+                                shape_.head_dim, to.k);
+  }
+
+  void read_row(const KvCache& cache, std::int64_t row, std::int64_t column, float* to) const {
+    const auto dim = static_cast<std::size_t>(params_.head_dim);
+    if (cache.format == KvFormat::kF32) {
+      std::copy_n(cache.f32_row(row) + column, dim, to);
+    } else {
+      ctx_.kernels.dequantize_q8(cache.q8_row(row) + column, cache.q8_scales(row) + column / 32,
+                                 dim, to);
+    }
+    std::fill(to + dim, to + width_, 0.0F);
   }
 
   [[nodiscard]] AttentionTile tile_memory(std::uint8_t* memory) const {
@@ -241,7 +255,8 @@ class AttentionJob {
 
   /// One token and an f16 cache: the tile is used once per group of heads, so it is not widened.
   [[nodiscard]] bool reads_rows() const {
-    return q_.rows == 1 && !k_.is_f32 && params_.head_dim <= std::int64_t{kMaxTurnedDim};
+    return q_.rows == 1 && k_.format == KvFormat::kF16 &&
+           params_.head_dim <= std::int64_t{kMaxTurnedDim};
   }
 
   [[nodiscard]] AttentionRows rows_of(std::int64_t kv_head, std::int64_t tile) const {

@@ -52,8 +52,8 @@ struct MatmulTarget {
 /// dtype. Numerics, block dtypes (Q8_0, Q4_0, Q4_1): x per 32 values, s = amax / 127 in f32, q =
 /// round-half-even
 ///   (x / s) (s = 0 -> q = 0; a block with a non-finite value gets s = NaN); integer dot of a block
-///   exact; one f32 FMA per scale group: y = fma(float(dot), d * s, y), groups ascending in k; types
-///   with a minimum m then add y = fma(m, s * float(sum q), y), the sum being the group's.
+///   exact; one f32 FMA per scale group: y = fma(float(dot), d * s, y), groups ascending in k;
+///   types with a minimum m then add y = fma(m, s * float(sum q), y), the sum being the group's.
 /// Numerics, F32/F16/BF16/U8Affine: y = fma(w, x, y), k ascending from y = 0.
 bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets);
 
@@ -89,7 +89,9 @@ bool rope(OpContext& ctx, const RopeParams& params, std::span<const float> table
           MatF32 x);
 
 /// cache[pos + t, :] = x[t, :], rounded half to even when the cache is f16. Requires: pos + T <=
-/// cache.rows.
+/// cache.rows. A q8 cache, per 32 values: d = f16(amax / 127), q = round-half-even(x / d) within
+/// +-127, all 0 when d is 0; a block with a non-finite value gets d = NaN. It reads as d * q in
+/// f32.
 bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, const KvCache& cache);
 
 struct AttentionParams {

@@ -146,11 +146,19 @@ bool rmsnorm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps,
 
 bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, const KvCache& cache) {
   PX_ASSERT(pos >= 0 && pos + x.rows <= cache.rows && x.cols == cache.cols);
+  PX_ASSERT(cache.format != KvFormat::kQ8 || cache.cols % 32 == 0);
   return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t t) {
-    if (cache.is_f32) {
-      std::copy_n(x.row(t), width(x), cache.f32_row(pos + t));
-    } else {
-      ctx.kernels.to_f16(x.row(t), width(x), cache.f16_row(pos + t));
+    switch (cache.format) {
+      case KvFormat::kF32:
+        std::copy_n(x.row(t), width(x), cache.f32_row(pos + t));
+        return;
+      case KvFormat::kF16:
+        ctx.kernels.to_f16(x.row(t), width(x), cache.f16_row(pos + t));
+        return;
+      case KvFormat::kQ8:
+        ctx.kernels.quantize_q8(x.row(t), width(x), cache.q8_row(pos + t),
+                                cache.q8_scales(pos + t));
+        return;
     }
   });
 }

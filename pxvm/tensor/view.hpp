@@ -31,19 +31,37 @@ using ConstMatF32 = Matrix<const float>;
 using MatF16 = Matrix<std::uint16_t>;
 using ConstMatF16 = Matrix<const std::uint16_t>;
 
-/// A key or value cache, one row per position: f16, or f32 where a mount asks for exact caches.
+/// How a cache keeps its numbers: f16; f32 for exact caches; q8 for half the memory.
+enum class KvFormat : std::uint8_t { kF16, kF32, kQ8 };
+
+/// Bytes of a cache row of `cols` values. A q8 row is int8 q[cols], then one f16 d per 32 values (d
+/// * q is the value); cols is a multiple of 32 there.
+[[nodiscard]] constexpr std::int64_t kv_row_bytes(KvFormat format, std::int64_t cols) {
+  return format == KvFormat::kF32   ? 4 * cols
+         : format == KvFormat::kF16 ? 2 * cols
+                                    : cols + cols / 16;
+}
+
+/// A key or value cache, one row per position.
 struct KvCache {
   void* data = nullptr;
-  bool is_f32 = false;
+  KvFormat format = KvFormat::kF16;
   std::int64_t rows = 0;
   std::int64_t cols = 0;
-  std::int64_t stride = 0;  ///< elements
+  std::int64_t stride = 0;  ///< elements; q8 rows lie without a gap, stride == cols
 
   [[nodiscard]] std::uint16_t* f16_row(std::int64_t r) const {
     return static_cast<std::uint16_t*>(data) + r * stride;
   }
   [[nodiscard]] float* f32_row(std::int64_t r) const {
     return static_cast<float*>(data) + r * stride;
+  }
+  [[nodiscard]] std::int8_t* q8_row(std::int64_t r) const {
+    return static_cast<std::int8_t*>(data) + r * kv_row_bytes(KvFormat::kQ8, cols);
+  }
+  /// The factors of a q8 row.
+  [[nodiscard]] std::uint16_t* q8_scales(std::int64_t r) const {
+    return static_cast<std::uint16_t*>(static_cast<void*>(q8_row(r) + cols));
   }
 };
 

@@ -13,7 +13,7 @@ std::uint64_t bytes_of(const tensor::Matrix<T>& matrix) {
 }
 
 std::uint64_t cache_bytes(const tensor::KvCache& cache, std::int64_t rows) {
-  return u64(rows) * u64(cache.cols) * (cache.is_f32 ? 4 : 2);
+  return u64(rows) * u64(tensor::kv_row_bytes(cache.format, cache.cols));
 }
 
 std::uint64_t group_bytes(const tensor::PackedTensor& w) {

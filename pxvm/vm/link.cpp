@@ -210,13 +210,35 @@ class Linker {
     return round_up(bytes, kAlignment);
   }
 
+  /// A cache as this mount keeps it; `shape` becomes that of its bytes.
+  Result<void> choose_format(const TensorDecl& decl, LinkedTensor& linked,
+                             std::vector<std::int64_t>& shape) const {
+    linked.caches = inputs_.caches;
+    if (linked.caches == tensor::KvFormat::kF32) linked.element_bytes = sizeof(float);
+    if (linked.caches != tensor::KvFormat::kQ8) return {};
+    if (shape.empty() || shape.back() % 32 != 0) {
+      return fail(Errc::kUnsupported,
+                  "a q8 cache needs rows of a multiple of 32 values, '{}' is {}", decl.name,
+                  shape_text(shape));
+    }
+    for (const LinkedAttr& attr : out_.attrs) {
+      if (attr.attention.head_dim % 32 == 0) continue;
+      return fail(Errc::kUnsupported, "a q8 cache needs heads of a multiple of 32, found {}",
+                  attr.attention.head_dim);
+    }
+    linked.element_bytes = 1;
+    shape.back() = tensor::kv_row_bytes(linked.caches, shape.back());
+    return {};
+  }
+
   Result<void> lay_out(std::size_t index) {
     const TensorDecl& decl = program_.tensors[index];
     LinkedTensor& linked = out_.tensors.emplace_back();
-    linked.is_wide = inputs_.wide_caches && decl.kind == TensorDecl::Kind::kRegion &&
-                     decl.element == TensorDecl::Element::kF16;
-    linked.element_bytes = linked.is_wide ? sizeof(float) : element_bytes(decl.element);
-    PX_TRY(const std::vector<std::int64_t> shape, extents(decl, linked));
+    linked.element_bytes = element_bytes(decl.element);
+    PX_TRY(std::vector<std::int64_t> shape, extents(decl, linked));
+    if (decl.kind == TensorDecl::Kind::kRegion && decl.element == TensorDecl::Element::kF16) {
+      PX_CHECK(choose_format(decl, linked, shape));
+    }
     if (decl.is_array) {
       PX_TRY(linked.count, decl.count.evaluate(out_.symbols));
       if (linked.count < 1 || linked.count > isa::Limits::kMaxArrayCount) {

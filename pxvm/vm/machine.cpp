@@ -67,7 +67,7 @@ Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index
   TensorView view;
   view.element = decl.element;
   view.rank = linked.rank;
-  view.is_wide = linked.is_wide;
+  view.caches = linked.caches;
   for (std::uint8_t i = 0; i < linked.rank; ++i) {
     view.dims[i] = linked.extents[i].fixed;
     if (linked.extents[i].dynamic) {

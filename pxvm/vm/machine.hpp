@@ -25,7 +25,7 @@ class Profile;
 struct TensorView {
   isa::TensorDecl::Element element = isa::TensorDecl::Element::kF32;
   std::uint8_t rank = 0;
-  bool is_wide = false;  ///< an f16 region that this mount keeps as f32
+  tensor::KvFormat caches = tensor::KvFormat::kF16;  ///< what this mount keeps an f16 region as
   std::array<std::int64_t, isa::Limits::kRank> dims{};
   std::uint8_t* data = nullptr;                  ///< plain tensors: row-major, contiguous
   const tensor::PackedTensor* packed = nullptr;  ///< weights

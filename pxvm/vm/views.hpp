@@ -17,7 +17,7 @@ inline tensor::ConstMatF32 const_matrix(const TensorView& view) {
   return {reinterpret_cast<const float*>(view.data), view.dims[0], view.dims[1], view.dims[1]};
 }
 inline tensor::KvCache cache_of(const TensorView& view) {
-  return {view.data, view.is_wide, view.dims[0], view.dims[1], view.dims[1]};
+  return {view.data, view.caches, view.dims[0], view.dims[1], view.dims[1]};
 }
 /// All elements of a plain f32 view, whatever its rank.
 inline std::span<const float> flat(const TensorView& view) {

@@ -17,6 +17,7 @@ struct ImportArguments {
   std::string output;
   std::string as;
   std::string name;
+  int kv_bits = 0;
   bool overwrite = false;
   bool json = false;
 };
@@ -42,6 +43,7 @@ Result<int> run_import(const ImportArguments& arguments) {
   if (!arguments.as.empty()) {
     PX_TRY(options.as_dtype, tensor::dtype_from_text(arguments.as));
   }
+  if (arguments.kv_bits != 0) options.kv_bits = arguments.kv_bits;
   ProgressBar bar("import");
   options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
   PX_TRY(const cartridges::ImportReport report,
@@ -70,6 +72,10 @@ VerbAction setup_import(CLI::App& verb) {
   verb.add_option("-o,--output", arguments->output,
                   "cartridge to write; default: SOURCE's name with .pxa, here");
   verb.add_option("--as", arguments->as, "f32: dequantise every tensor");
+  verb.add_option(
+          "--kv-bits", arguments->kv_bits,
+          "keys and values as 8 (half the memory), 16 or 32 bits; default 16, with --as f32 32")
+      ->check(CLI::IsMember({8, 16, 32}));
   verb.add_option("--name", arguments->name, "name of the cartridge; default: the model's own");
   verb.add_flag("-f,--force", arguments->overwrite, "replace an existing cartridge");
   verb.add_flag("--json", arguments->json, "one JSON object");

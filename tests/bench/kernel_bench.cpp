@@ -207,8 +207,8 @@ void bench_attention(tensor::OpContext& ctx, std::int64_t heads, std::int64_t kv
     std::size_t at = 0;
     return repeat([&] {
       tensor::attention(ctx, params, {q.data(), tokens, width, width},
-                        {k.data() + at * layer, false, ctx_len, kv, kv},
-                        {v.data() + at * layer, false, ctx_len, kv, kv}, pos,
+                        {k.data() + at * layer, tensor::KvFormat::kF16, ctx_len, kv, kv},
+                        {v.data() + at * layer, tensor::KvFormat::kF16, ctx_len, kv, kv}, pos,
                         {out.data(), tokens, width, width});
       at = (at + 1) % layers;
     });

@@ -30,6 +30,17 @@ void attention_widen(const std::uint16_t* k, std::int64_t k_stride, const std::u
   }
 }
 
+/// tile.k from rows that are f32 already: [64][padded(head_dim)], all 64 rows readable.
+void attention_turn(const float* rows, std::uint32_t count, std::uint32_t head_dim, float* k) {
+  const std::uint32_t width = padded(head_dim);
+  for (std::uint32_t j = 0; j < count; j += 16) {
+    for (std::uint32_t d = 0; d < width; d += 16) {
+      transpose_block(rows + std::size_t{j} * width + d, width,
+                      k + std::size_t{d} * kAttentionTile + j, kAttentionTile);
+    }
+  }
+}
+
 /// scores[n][0 .. hi rounded up to 32) = q_n . k_j, one FMA chain over d.
 template <std::size_t kQueries>
 PX_INLINE void score_queries(const AttentionShape& shape, const float* k,

@@ -143,6 +143,44 @@ void to_f16_row(const float* x, std::size_t n, std::uint16_t* out) {
   }
 }
 
+/// Whole numbers nearest to x / s, half to even, within +-127. Requires: s finite, not zero.
+PX_INLINE Vi round_quotient(Vf x, Vf s) {
+  const Vf round = set_f(0x1.8p23F);
+  const Vf limited = max_f(set_f(-127.0F), min_f(set_f(127.0F), div(x, s)));
+  return sub_i(as_i(add(limited, round)), as_i(round));
+}
+
+void quantize_q8_row(const float* x, std::size_t n, std::int8_t* q, std::uint16_t* d) {
+  const Vi magnitude = set_i(0x7fff'ffff);  // as integers they order like floats, NaN largest
+  for (std::size_t i = 0; i < n; i += 32, q += 32, ++d) {
+    const Vf a = load_f(x + i);
+    const Vf b = load_f(x + i + 16);
+    const std::int32_t top =
+        fold_max_i(max_i(and_i(as_i(a), magnitude), and_i(as_i(b), magnitude)));
+    float amax;
+    __builtin_memcpy(&amax, &top, sizeof amax);
+    const bool finite = top < 0x7f80'0000;
+    store_f16_n(d, set_f(finite ? amax / 127.0F : __builtin_nanf("")), 1);
+    const Vf s = load_f16_n(d, 1);
+    float first[16];
+    store_f(first, s);
+    const bool numbers = finite && first[0] != 0;
+    const Vf scale = set_f(first[0]);
+    store_i8(q, numbers ? round_quotient(a, scale) : set_i(0),
+             numbers ? round_quotient(b, scale) : set_i(0));
+  }
+}
+
+void dequantize_q8_row(const std::int8_t* q, const std::uint16_t* d, std::size_t n, float* out) {
+  const Vf half = set_f(128.0F);
+  for (std::size_t i = 0; i < n; i += 16) {
+    float first[16];
+    store_f(first, load_f16_n(d + i / 32, 1));
+    const Vf bits = load_u8(q + i);
+    store_f(out + i, mul(set_f(first[0]), select_lt(bits, half, bits, sub(bits, set_f(256.0F)))));
+  }
+}
+
 void mean_of_rows(const float* x, std::int64_t stride, std::size_t rows, std::size_t n,
                   float* out) {
   const Vf count = set_f(static_cast<float>(rows));

@@ -104,6 +104,8 @@ struct KernelTable {
   void (*attention_widen)(const std::uint16_t* k, std::int64_t k_stride, const std::uint16_t* v,
                           std::int64_t v_stride, std::uint32_t rows, std::uint32_t head_dim,
                           AttentionTile tile);
+  /// The same for k only, from f32 rows [64][head_dim rounded up to 16]; `count` rows count.
+  void (*attention_turn)(const float* rows, std::uint32_t count, std::uint32_t head_dim, float* k);
   void (*attention_tile)(const AttentionShape& shape, AttentionTile tile,
                          const AttentionQuery* queries, std::uint32_t count);
   /// Queries of one token that see the same positions, straight from the cache; `next` is a tile
@@ -122,6 +124,9 @@ struct KernelTable {
   void (*softmax)(const float* x, std::size_t n, float* out);
   void (*rope)(const RopeRow& row, float* x);
   void (*to_f16)(const float* x, std::size_t n, std::uint16_t* out);
+  /// n is a multiple of 32, d has n / 32 factors: x ~ d * q (ops.hpp, kv_append).
+  void (*quantize_q8)(const float* x, std::size_t n, std::int8_t* q, std::uint16_t* d);
+  void (*dequantize_q8)(const std::int8_t* q, const std::uint16_t* d, std::size_t n, float* out);
   void (*mean)(const float* x, std::int64_t stride, std::size_t rows, std::size_t n, float* out);
 
   /// Element by element.

@@ -231,6 +231,19 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
+/// to[c][0..15] = from[r][c] of 16 rows and columns.
+PX_INLINE void transpose_block(const float* from, std::size_t stride, float* to,
+                               std::size_t to_stride) {
+  for (std::size_t row = 0; row < 16; row += 8) {
+    for (std::size_t col = 0; col < 16; col += 8) {
+      __m256 r[8];
+      for (std::size_t i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(from + (row + i) * stride + col);
+      transpose_registers(r);
+      for (std::size_t i = 0; i < 8; ++i) _mm256_storeu_ps(to + (col + i) * to_stride + row, r[i]);
+    }
+  }
+}
+
 // Keys of a tile turned so that a row holds positions.
 using Key = float;
 PX_INLINE Vf load_keys(const Key* p) {

@@ -198,6 +198,15 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   for (std::uint32_t i = 0; i < cols; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
 }
 
+/// to[c][0..15] = from[r][c] of 16 rows and columns.
+PX_INLINE void transpose_block(const float* from, std::size_t stride, float* to,
+                               std::size_t to_stride) {
+  __m512 r[16];
+  for (std::size_t i = 0; i < 16; ++i) r[i] = _mm512_loadu_ps(from + i * stride);
+  transpose_registers(r);
+  for (std::size_t i = 0; i < 16; ++i) _mm512_storeu_ps(to + i * to_stride, r[i]);
+}
+
 // Keys of a tile turned so that a row holds positions: they stay f16 until they are used.
 using Key = std::uint16_t;
 PX_INLINE Vf load_keys(const Key* p) {

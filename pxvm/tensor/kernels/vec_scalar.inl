@@ -253,6 +253,14 @@ PX_INLINE void transpose_f16(const std::uint16_t* from, std::int64_t stride, std
   }
 }
 
+/// to[c][0..15] = from[r][c] of 16 rows and columns.
+PX_INLINE void transpose_block(const float* from, std::size_t stride, float* to,
+                               std::size_t to_stride) {
+  for (std::size_t r = 0; r < 16; ++r) {
+    for (std::size_t c = 0; c < 16; ++c) to[c * to_stride + r] = from[r * stride + c];
+  }
+}
+
 // Keys of a tile turned so that a row holds positions.
 using Key = float;
 PX_INLINE Vf load_keys(const Key* p) {

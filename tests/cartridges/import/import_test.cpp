@@ -137,6 +137,10 @@ TEST_CASE("Weights are stored bit-exactly, or dequantised when asked", "[import]
     // Caches in f32 go with weights in f32; other cartridges leave the choice to the program.
     CHECK(Cartridge::open(folder / "f32.pxa")->manifest().integers.at("kv_bits") == 32);
     CHECK_FALSE(Cartridge::open(folder / "exact.pxa")->manifest().integers.contains("kv_bits"));
+    ImportOptions small = to(folder / "q8.pxa");
+    small.kv_bits = 8;
+    REQUIRE(import_model(path, small).has_value());
+    CHECK(Cartridge::open(folder / "q8.pxa")->manifest().integers.at("kv_bits") == 8);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "pxvm/tensor/quantize.hpp"
 #include "tests/pxvm/tensor/tensor_fixture.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,7 +18,7 @@ struct Cache {
   std::vector<std::uint16_t> values;
   /// Attention only reads; a KvCache is also what kv_append writes.
   [[nodiscard]] KvCache view() const {
-    return {const_cast<std::uint16_t*>(values.data()), false, rows, cols, stride};
+    return {const_cast<std::uint16_t*>(values.data()), KvFormat::kF16, rows, cols, stride};
   }
   [[nodiscard]] double at(std::int64_t r, std::int64_t c) const {
     return static_cast<double>(f16_to_f32(values.at(static_cast<std::size_t>(r * stride + c))));
@@ -223,10 +224,48 @@ TEST_CASE("an f32 cache gives what an f16 cache of the same values gives", "[ten
     test::with_context(test::all_variants().front(), [&](OpContext& ctx) {
       const OwnedF32 expected = attend(ctx, p, q, k, v, 60);
       OwnedF32 found(tokens, 96);
-      REQUIRE(attention(ctx, p, q.view(), {wide_k.view().data, true, 100, 48, wide_k.view().stride},
-                        {wide_v.view().data, true, 100, 48, wide_v.view().stride}, 60,
-                        found.view()));
+      REQUIRE(attention(
+          ctx, p, q.view(), {wide_k.view().data, KvFormat::kF32, 100, 48, wide_k.view().stride},
+          {wide_v.view().data, KvFormat::kF32, 100, 48, wide_v.view().stride}, 60, found.view()));
       CHECK(bits_of(found.values) == bits_of(expected.values));
+    });
+  }
+}
+
+TEST_CASE("a q8 cache is appended by its rule and read as d * q", "[tensor][attention]") {
+  const AttentionParams p = make_params(4, 2, 32);
+  OwnedF32 x = test::random_matrix(100, 64, 9);
+  x.at(7, 3) = 0;
+  for (std::int64_t c = 32; c < 64; ++c) x.at(11, c) = 0;  // a block of zeros
+  const auto bytes = static_cast<std::size_t>(100 * kv_row_bytes(KvFormat::kQ8, 64));
+  for (const test::Variant& variant : test::all_variants()) {
+    INFO(variant.name());
+    test::with_context(variant, [&](OpContext& ctx) {
+      std::vector<std::uint16_t> memory(bytes / 2);
+      const KvCache cache{memory.data(), KvFormat::kQ8, 100, 64, 64};
+      REQUIRE(kv_append(ctx, x.view(), 0, cache));
+      OwnedF32 values(100, 64);
+      for (std::int64_t r = 0; r < 100; ++r) {
+        for (std::int64_t c = 0; c < 64; ++c) {
+          float amax = 0;
+          for (std::int64_t i = c / 32 * 32; i < c / 32 * 32 + 32; ++i) {
+            amax = std::max(amax, std::abs(x.at(r, i)));
+          }
+          const float d = f16_to_f32(f32_to_f16(amax / 127.0F));
+          const float q = d == 0 ? 0 : std::clamp(std::nearbyint(x.at(r, c) / d), -127.0F, 127.0F);
+          REQUIRE(cache.q8_row(r)[c] == static_cast<std::int8_t>(q));
+          values.at(r, c) = d * q;
+        }
+      }
+      for (const std::int64_t tokens : {1, 30}) {
+        const OwnedF32 q = test::random_matrix(tokens, 128, 5);
+        const KvCache exact{values.values.data(), KvFormat::kF32, 100, 64, values.stride};
+        OwnedF32 expected(tokens, 128);
+        OwnedF32 found(tokens, 128);
+        REQUIRE(attention(ctx, p, q.view(), exact, exact, 60, expected.view()));
+        REQUIRE(attention(ctx, p, q.view(), cache, cache, 60, found.view()));
+        CHECK(bits_of(found.values) == bits_of(expected.values));
+      }
     });
   }
 }

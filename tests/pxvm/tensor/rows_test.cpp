@@ -288,7 +288,7 @@ TEST_CASE("kv_append rounds to f16 as the scalar conversion does", "[tensor][row
   for (const KernelTable* kernels : available_kernels()) {
     test::with_context({kernels, 2}, [&](OpContext& ctx) {
       std::vector<std::uint16_t> cache(1030 * 1025, 0xABCD);
-      REQUIRE(kv_append(ctx, x.view(), 3, {cache.data(), false, 1030, 1024, 1025}));
+      REQUIRE(kv_append(ctx, x.view(), 3, {cache.data(), KvFormat::kF16, 1030, 1024, 1025}));
       std::int64_t wrong = 0;
       for (std::int64_t r = 0; r < 1024; ++r) {
         for (std::int64_t c = 0; c < 1024; ++c) {
