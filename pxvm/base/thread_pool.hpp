@@ -5,7 +5,8 @@
 // park on a futex. When another program keeps taking a worker's processor, sections run with fewer
 // threads for a while, so that more threads are never slower than one. Every thread runs with the
 // default MXCSR (round to nearest, no flush to zero). `run` may be called from one thread at a time
-// (the owner); construction and destruction likewise.
+// (the owner); construction and destruction likewise. A pool of one thread has no section: its run
+// calls the chunks on the caller, and any number of threads may do that at once.
 
 #include "pxvm/base/processors.hpp"
 

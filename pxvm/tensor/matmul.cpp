@@ -27,8 +27,8 @@ std::uint32_t u32(std::int64_t value) {
 
 class MatmulJob {
  public:
-  MatmulJob(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets)
-      : ctx_(ctx), x_(x), targets_(targets) {
+  MatmulJob(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets, RowMaker make_x)
+      : ctx_(ctx), x_(x), targets_(targets), make_x_(make_x) {
     const std::uint32_t tokens = u32(x.rows);
     const std::uint32_t widest = streams() ? tokens : ctx.kernels.matmul.panel_tokens;
     panels_.count = (tokens + widest - 1) / widest;
@@ -87,15 +87,17 @@ class MatmulJob {
     if (any(false)) interleave();
   }
 
-  /// body(first token, width) for every panel, in parallel.
+  /// body(first token, width) for every panel, in parallel; the first time x is made there too.
   template <class Body>
   void for_each_panel(Body body) {
     auto chunk = [&](std::size_t index, std::size_t) {
       if (stopped()) return;
       const auto panel = static_cast<std::uint32_t>(index);
+      if (make_x_) make_x_(panels_.first(panel), panels_.width(panel));
       body(panels_.first(panel), panels_.width(panel));
     };
     ctx_.pool.run(panels_.count, chunk);
+    make_x_ = {};
   }
 
   void quantize() {
@@ -202,6 +204,7 @@ class MatmulJob {
   OpContext& ctx_;
   ConstMatF32 x_;
   std::span<const MatmulTarget> targets_;
+  RowMaker make_x_;
   Panels panels_;
   const std::uint8_t* int8_panels_ = nullptr;
   const std::uint8_t* float_panels_ = nullptr;
@@ -215,14 +218,14 @@ class MatmulJob {
 
 }  // namespace
 
-bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets) {
+bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets, RowMaker make_x) {
   // The kernels know dtypes by number only (their units include nothing).
   static_assert(static_cast<int>(DType::kF32) == 0 && static_cast<int>(DType::kF16) == 1 &&
                 static_cast<int>(DType::kQ4_0) == 2 && static_cast<int>(DType::kQ4_1) == 3 &&
                 static_cast<int>(DType::kQ8_0) == 8 && static_cast<int>(DType::kBF16) == 30 &&
                 static_cast<int>(DType::kU8Affine) == 129);
   if (x.rows == 0) return !ctx.stop.load(std::memory_order_relaxed);
-  return MatmulJob(ctx, x, targets).run();
+  return MatmulJob(ctx, x, targets, make_x).run();
 }
 
 }  // namespace pxos::tensor

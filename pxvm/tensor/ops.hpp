@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 namespace pxos::tensor {
 
@@ -48,6 +49,25 @@ struct MatmulTarget {
   MatF32 y;               // [T, n]
 };
 
+/// Non-owning reference to a callable void(first row, rows); valid during the call only, may be
+/// empty.
+class RowMaker {
+ public:
+  RowMaker() = default;
+  template <class F>
+  requires(!std::is_same_v<std::remove_cv_t<F>, RowMaker>)
+      RowMaker(F& function)  // NOLINT(google-explicit-constructor): a call-site adaptor
+      : object_(&function), call_([](void* object, std::int64_t first, std::int64_t count) {
+          (*static_cast<F*>(object))(first, count);
+        }) {}
+  explicit operator bool() const { return call_ != nullptr; }
+  void operator()(std::int64_t first, std::int64_t count) const { call_(object_, first, count); }
+
+ private:
+  void* object_ = nullptr;
+  void (*call_)(void*, std::int64_t, std::int64_t) = nullptr;
+};
+
 /// All targets in one parallel section; x[T, k] is quantised once when any target has a block
 /// dtype. Numerics, block dtypes (Q8_0, Q4_0, Q4_1): x per 32 values, s = amax / 127 in f32, q =
 /// round-half-even
@@ -55,7 +75,13 @@ struct MatmulTarget {
 ///   exact; one f32 FMA per scale group: y = fma(float(dot), d * s, y), groups ascending in k;
 ///   types with a minimum m then add y = fma(m, s * float(sum q), y), the sum being the group's.
 /// Numerics, F32/F16/BF16/U8Affine: y = fma(w, x, y), k ascending from y = 0.
-bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets);
+///
+/// `make_x` writes rows first .. first + count - 1 of x; it is called once for every row before
+/// that row is read, on the thread that then turns it into a panel (a norm in front of a product
+/// costs no section of its own, and its rows are still in the cache). Not called once ctx.stop is
+/// set.
+bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets,
+            RowMaker make_x = {});
 
 /// out[t, :] = dequantised row ids[t] of `table`. Requires: 0 <= ids[t] < table.rows.
 bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std::int32_t> ids,

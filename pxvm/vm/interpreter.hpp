@@ -67,6 +67,7 @@ class Interpreter {
   bool run_group(const Group& group, std::size_t& pc);
   bool run_fused(BoundGroup& bound);
   bool run_rows(const BoundGroup& bound);
+  void make_rows(const BoundGroup& bound, std::int64_t first, std::int64_t count);
   bool run_one_by_one(const Group& group, std::size_t& pc);
 
   /// Linear element access: sets `address` or traps. One shared bounds check for all element

@@ -146,23 +146,28 @@ bool Interpreter::run_one_by_one(const Group& group, std::size_t& pc) {
 }
 
 bool Interpreter::run_fused(BoundGroup& bound) {
-  if (bound.rows > 0 && !run_rows(bound)) return false;
-  if (bound.products == 0) return true;
-  return tensor::matmul(context_, bound.x, {bound.product_list.data(), bound.products});
+  if (bound.products == 0) return run_rows(bound);
+  const std::span<const tensor::MatmulTarget> targets(bound.product_list.data(), bound.products);
+  if (bound.rows == 0) return tensor::matmul(context_, bound.x, targets);
+  auto make_x = [&](std::int64_t first, std::int64_t count) { make_rows(bound, first, count); };
+  return tensor::matmul(context_, bound.x, targets, make_x);
+}
+
+// Operation by operation over a few rows: what one writes the next finds in the cache.
+void Interpreter::make_rows(const BoundGroup& bound, std::int64_t first, std::int64_t count) {
+  for (std::size_t k = 0; k < bound.rows; ++k) {
+    if (!apply(inline_context_, bound.row_list[k], first, count)) return;
+  }
 }
 
 bool Interpreter::run_rows(const BoundGroup& bound) {
-  const std::span<const RowOp> list(bound.row_list.data(), bound.rows);
   std::int64_t cols = 1;
-  for (const RowOp& op : list) cols = std::max(cols, op.cols());
-  const std::int64_t rows = list.front().rows();
+  for (std::size_t k = 0; k < bound.rows; ++k) cols = std::max(cols, bound.row_list[k].cols());
+  const std::int64_t rows = bound.row_list.front().rows();
   const std::int64_t per_chunk = std::max<std::int64_t>(1, kChunkElements / cols);
   auto chunk = [&](std::size_t index, std::size_t) {
     const std::int64_t first = static_cast<std::int64_t>(index) * per_chunk;
-    const std::int64_t count = std::min(per_chunk, rows - first);
-    for (const RowOp& op : list) {
-      if (!apply(inline_context_, op, first, count)) return;
-    }
+    make_rows(bound, first, std::min(per_chunk, rows - first));
   };
   context_.pool.run(static_cast<std::size_t>((rows + per_chunk - 1) / per_chunk), chunk);
   return !context_.stop.load(std::memory_order_relaxed);

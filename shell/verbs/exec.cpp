@@ -1,7 +1,8 @@
-// exec: runs a program that needs no weights.
+// exec: runs a program that needs no weights, or shows the plan of any program.
 
 #include "pxvm/isa/verify.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
+#include "pxvm/vm/profile.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -30,11 +31,39 @@ struct ExecArguments {
   std::string entry = "main";
   std::string screenshot;
   std::uint64_t fuel = 0;
+  bool plan = false;
+  bool profile = false;
 };
+
+std::string profile_line(const vm::ProfileRow& row, double all_seconds) {
+  const double bytes = static_cast<double>(row.cost.weight_bytes + row.cost.tensor_bytes);
+  const double operations = 2 * static_cast<double>(row.cost.multiply_adds);
+  const auto rate = [&](double work) { return row.seconds > 0 ? work / row.seconds / 1e9 : 0; };
+  return fmt::format("{:<40} {:>10} {:>10.3f} {:>7.1f} {:>8.2f} {:>8.2f}\n", row.name, row.calls,
+                     row.seconds * 1e3, row.seconds / all_seconds * 100, rate(bytes),
+                     rate(operations));
+}
+
+/// Behind what the program printed.
+void print_profile(const vm::LinkedProgram& program, const vm::Profile& profile) {
+  const double all = profile.call_seconds();
+  fmt::print("{:<40} {:>10} {:>10} {:>7} {:>8} {:>8}\n", "operation", "calls", "ms", "share %",
+             "GB/s", "GOPS");
+  for (const vm::ProfileRow& row : vm::profile_by_operation(program, profile))
+    fmt::print("{}", profile_line(row, all));
+  fmt::print("{}", profile_line({"everything else", 0, profile.overhead_seconds(), {}}, all));
+  fmt::print("\n{:<40} {:>10}\n", "instruction", "calls");
+  for (const vm::ProfileRow& row : vm::profile_by_opcode(program, profile))
+    fmt::print("{:<40} {:>10}\n", row.name, row.calls);
+}
 
 Result<int> run_exec(const ExecArguments& arguments) {
   PX_TRY(isa::Program program, read_program(arguments.program));
   PX_TRY(isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
+  if (arguments.plan) {
+    fmt::print("{}", vm::plan_text(verified.program(), vm::make_plan(verified.program())));
+    return 0;
+  }
   vm::LinkInputs inputs;
   inputs.find_weight = [](const std::string&) { return std::nullopt; };
   PX_TRY(const auto linked, vm::link(std::move(verified), inputs));
@@ -44,10 +73,15 @@ Result<int> run_exec(const ExecArguments& arguments) {
   const hypervisor::HostPorts ports = exec_ports(arguments.screenshot);
   hypervisor::GuestHost host(ports, {"console", "screen", "clock", "random"}, 0);
   PX_TRY(const vm::Session session, vm::Session::create(*linked));
+  PX_TRY(const bool fusion, vm::fusion_from_environment());
   PX_TRY(vm::Machine machine,
-         vm::Machine::create(linked, {kernels, &pool, &stop, &host, arguments.fuel}));
+         vm::Machine::create(linked, {kernels, &pool, &stop, &host, arguments.fuel, fusion}));
   machine.attach(session);
-  PX_CHECK(machine.call(arguments.entry, {}));
+  vm::Profile profile;
+  if (arguments.profile) machine.set_profile(&profile);
+  const auto done = machine.call(arguments.entry, {});
+  if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
+  if (!done) return tl::unexpected<Error>(done.error());
   return 0;
 }
 
@@ -60,6 +94,9 @@ VerbAction setup_exec(CLI::App& verb) {
       ->required();
   verb.add_option("--entry", arguments->entry, "entry to run")->capture_default_str();
   verb.add_option("--fuel", arguments->fuel, "instruction budget; 0 = none");
+  verb.add_flag("--plan", arguments->plan,
+                "print the fused groups instead of running; cartridges too");
+  verb.add_flag("--profile", arguments->profile, "print calls and times of every operation");
   verb.add_option("--screenshot", arguments->screenshot,
                   "write the screen here whenever it is presented");
   return [arguments] { return run_exec(*arguments); };

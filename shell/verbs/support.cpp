@@ -1,6 +1,8 @@
 #include "shell/verbs/support.hpp"
 
 #include "assembler/assembler.hpp"
+#include "cartridges/cartridge.hpp"
+#include "pixelfs/kind.hpp"
 #include "programs/programs.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
@@ -17,6 +19,20 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+Result<isa::Program> picture_program(Bytes png) {
+  PX_TRY(const pixelfs::Image image, pixelfs::decode_png(png));
+  if (image.channels != 3) return fail(Errc::kInvalid, "a program is an RGB picture");
+  return isa::decode_program({image.width, image.height, image.pixels});
+}
+
+Result<isa::Program> cartridge_program(Bytes file, const std::filesystem::path& path) {
+  PX_TRY(const cartridges::Cartridge cartridge,
+         cartridges::Cartridge::from_bytes(file, path.string()));
+  const auto programs = cartridge.of_kind(cartridges::EntryKind::kProgram);
+  if (programs.empty()) return fail(Errc::kNotFound, "the cartridge carries no program");
+  return picture_program(cartridge.bytes(*programs.front()));
 }
 
 }  // namespace
@@ -50,9 +66,9 @@ Result<isa::Program> read_program(const std::filesystem::path& path) {
     return program.program();
   }
   const auto decode = [&]() -> Result<isa::Program> {
-    PX_TRY(const pixelfs::Image image, pixelfs::decode_png(bytes));
-    if (image.channels != 3) return fail(Errc::kInvalid, "a program is an RGB picture");
-    return isa::decode_program({image.width, image.height, image.pixels});
+    if (pixelfs::identify(bytes).kind == pixelfs::FileKind::kCartridge)
+      return cartridge_program(bytes, path);
+    return picture_program(bytes);
   };
   auto program = decode();
   if (!program) return in_context(path.string(), std::move(program).error());

@@ -23,7 +23,8 @@ Result<pixelfs::Image> read_picture(const std::filesystem::path& path);
 /// Writes a PNG atomically.
 Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image);
 
-/// A program from `.pxasm` text (assembled, diagnostics in the error) or from a program picture.
+/// A program from `.pxasm` text (assembled, diagnostics in the error), from a program picture or
+/// from a cartridge (its first program).
 Result<isa::Program> read_program(const std::filesystem::path& path);
 /// The program as the PNG a cartridge carries.
 Result<ByteVector> program_png(const isa::Program& program);

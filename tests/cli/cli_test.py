@@ -95,6 +95,21 @@ class Programs(Cli):
         self.assertEqual((self.folder / "p.pxi").read_bytes(), (self.folder / "again.pxi").read_bytes())
         self.assertEqual("hello\n", self.pxos("exec", "p.pxi"))
 
+    def test_the_plan_and_the_profile_of_a_program(self):
+        self.write("p.pxasm", ".program p\n.temp a : f32[2, 4]\n.temp b : f32[2, 4]\n.entry main()\n    .reg f\n"
+                   "    fill a, f\n    add b, a, a\n    softmax a, b\n    halt\n")
+        plan = self.pxos("exec", "--plan", "p.pxasm")
+        self.assertIn("3 operations, one section over rows", plan)
+        self.assertIn("| softmax a, b", plan)
+        profile = self.pxos("exec", "--profile", "p.pxasm")
+        self.assertRegex(profile, r"fill a \+ add b \+ softmax a +1 ")
+        self.assertIn("everything else", profile)
+
+    def test_a_cartridge_shows_the_plan_of_its_program(self):
+        self.pxos("init", "pixellm_v0", "-o", "p.npz")
+        self.pxos("encode", "p.npz", "-o", "p.pxa")
+        self.assertIn("rows of x made and quantised together", self.pxos("exec", "--plan", "p.pxa"))
+
     def test_a_mistake_is_shown_with_place_and_caret(self):
         self.write("bad.pxasm", ".program p\n.entry main()\n    hault\n")
         shown = self.pxos("asm", "bad.pxasm", "-o", "bad.pxi", code=None)

@@ -2,7 +2,6 @@
 // ../shared/conformance/models.
 
 #include "hypervisor/perplexity.hpp"
-#include "pxvm/tensor/kernels/select.hpp"
 #include "tests/e2e/model_fixture.hpp"
 
 #include <algorithm>
@@ -181,55 +180,6 @@ TEST_CASE("quantised types agree with float arithmetic wherever that is sure",
     // 4-bit weights are another model than the F32 original, whatever runs them.
     if (!type.starts_with("Q4")) CHECK(disagreements(original, found) == 0);
     if (type.starts_with("Q4")) CHECK(disagreements(original, same_weights) > 0);
-  }
-}
-
-/// Hash of the logits of all positions, the prompt evaluated in pieces of `piece` tokens.
-std::uint64_t hash_in_pieces(Model& model, const std::vector<std::int32_t>& tokens,
-                             std::size_t piece) {
-  std::vector<float> all;
-  model.with([&](Mount& mount) -> Result<void> {
-    mount.rewind(0);
-    for (std::size_t at = 0; at < tokens.size(); at += piece) {
-      const std::size_t count = std::min(tokens.size() - at, piece);
-      PX_TRY(const auto logits,
-             mount.evaluate({tokens.data() + at, count}, static_cast<std::int64_t>(count)));
-      all.insert(all.end(), logits.begin(), logits.end());
-    }
-    return {};
-  });
-  return test::logit_hash(all);
-}
-
-TEST_CASE("logit bits do not depend on kernels, threads or how the prompt is cut",
-          "[e2e][conformance][determinism]") {
-  PXOS_CONFORMANCE_OR_SKIP(models, "models");
-  const char* file = GENERATE("stories260K-gguf/stories260K.gguf",
-                              "stories260K-gguf/derived/stories260K-Q8_0.gguf",
-                              "TinyStories-656K-gguf/derived/TinyStories-656K-F16-fixtok.gguf",
-                              "TinyStories-656K-gguf/derived/TinyStories-656K-BF16-fixtok.gguf",
-                              "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_0-fixtok.gguf",
-                              "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_1-fixtok.gguf");
-  std::optional<std::uint64_t> expected;
-  std::vector<std::int32_t> tokens;
-  for (const tensor::KernelTable* kernels : tensor::available_kernels()) {
-    for (const std::size_t threads : {1U, 2U, 3U}) {
-      ModelOptions options;
-      options.kernels = kernels->name;
-      options.threads = threads;
-      Model model(models / file, options);
-      model.with([&](Mount& mount) -> Result<void> {
-        PX_TRY(tokens, mount.tokenizer()->encode("Once upon a time there was a small dog who liked "
-                                                 "to run in the park with his friend."));
-        return {};
-      });
-      for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{64}}) {
-        const std::uint64_t hash = hash_in_pieces(model, tokens, piece);
-        INFO(file << " " << kernels->name << " " << threads << " threads, pieces of " << piece);
-        if (!expected) expected = hash;
-        CHECK(hash == *expected);
-      }
-    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 
 namespace pxos::test {
 
@@ -70,6 +71,22 @@ std::string read_text(const std::filesystem::path& path) {
   INFO(path.string());
   REQUIRE(bytes);
   return std::string(as_text(*bytes));
+}
+
+std::optional<std::filesystem::path> smollm2_file() {
+  const auto environment = [](const char* name) -> std::filesystem::path {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
+  };
+  std::filesystem::path path = environment("PXOS_SMOLLM2_GGUF");
+  if (path.empty()) {
+    const std::filesystem::path cache = environment("XDG_CACHE_HOME");
+    path = (cache.empty() ? environment("HOME") / ".cache" : cache) /
+           "pxos/SmolLM2-135M-Instruct.Q4_1.gguf";
+  }
+  if (std::filesystem::exists(path)) return path;
+  skip("SmolLM2 is not fetched (programs/fetch_default_model.sh)");
+  return std::nullopt;
 }
 
 }  // namespace pxos::test

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -53,6 +54,10 @@ void import_gguf(const std::filesystem::path& gguf, const std::filesystem::path&
 
 /// XXH3-64 of f32 values with every NaN made the canonical one.
 [[nodiscard]] std::uint64_t logit_hash(std::span<const float> logits);
+
+/// The default model's GGUF: PXOS_SMOLLM2_GGUF, else the cache folder. Without one the test is
+/// counted as skipped.
+[[nodiscard]] std::optional<std::filesystem::path> smollm2_file();
 
 /// The whole file; fails the test when it is not there.
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);

@@ -4,12 +4,9 @@
 
 #include "hypervisor/generate.hpp"
 #include "hypervisor/perplexity.hpp"
-#include "pxvm/tensor/kernels/select.hpp"
 #include "tests/e2e/model_fixture.hpp"
 
 #include <cmath>
-#include <cstdlib>
-#include <optional>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -24,27 +21,9 @@ using nlohmann::json;
 using test::Model;
 using test::ModelOptions;
 
-std::filesystem::path environment_path(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-std::optional<std::filesystem::path> gguf_file() {
-  constexpr const char* kFile = "pxos/SmolLM2-135M-Instruct.Q4_1.gguf";
-  std::filesystem::path path = environment_path("PXOS_SMOLLM2_GGUF");
-  if (path.empty()) {
-    const std::filesystem::path cache = environment_path("XDG_CACHE_HOME");
-    path = (cache.empty() ? environment_path("HOME") / ".cache" : cache) / kFile;
-  }
-  return std::filesystem::exists(path) ? std::optional(path) : std::nullopt;
-}
-
-#define SMOLLM2_OR_SKIP(gguf)                                               \
-  const auto gguf##_found = gguf_file();                                    \
-  if (!gguf##_found) {                                                      \
-    test::skip("SmolLM2 is not fetched (programs/fetch_default_model.sh)"); \
-    return;                                                                 \
-  }                                                                         \
+#define SMOLLM2_OR_SKIP(gguf)                     \
+  const auto gguf##_found = test::smollm2_file(); \
+  if (!gguf##_found) return;                      \
   const std::filesystem::path& gguf = *gguf##_found
 
 std::vector<std::int32_t> encode(Model& model, std::string_view text) {
@@ -144,35 +123,6 @@ TEST_CASE("SmolLM2 as shipped (Q4_1, int8 activations) keeps its perplexity",
   INFO("perplexity " << found);
   CHECK(found <= 21.2);
   CHECK(found >= 20.8);
-}
-
-TEST_CASE("SmolLM2's logit bits do not depend on kernels, threads or pieces",
-          "[smollm2][determinism]") {
-  SMOLLM2_OR_SKIP(gguf);
-  std::optional<std::uint64_t> expected;
-  for (const tensor::KernelTable* kernels : tensor::available_kernels()) {
-    for (const std::size_t threads : {1U, 2U, 3U}) {
-      ModelOptions options;
-      options.kernels = kernels->name;
-      options.threads = threads;
-      Model model(gguf, options);
-      const auto tokens = encode(model, "The capital of France is Paris, and the sea is");
-      for (const std::size_t piece : {tokens.size(), std::size_t{1}}) {
-        std::uint64_t hash = 0;
-        model.with([&](Mount& mount) -> Result<void> {
-          mount.rewind(0);
-          for (std::size_t at = 0; at < tokens.size(); at += piece) {
-            PX_TRY(const auto logits, mount.evaluate(std::span(tokens).subspan(at, piece), 1));
-            hash = test::logit_hash(logits);
-          }
-          return {};
-        });
-        INFO(kernels->name << " " << threads << " threads, pieces of " << piece);
-        if (!expected) expected = hash;
-        CHECK(hash == *expected);
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -2,12 +2,14 @@
 //   pxt FILE.pxt
 // A case holds a command, one or more files and the expected output, each after a marker line:
 //   # free text about what the case shows
-//   $ asm                   diagnostics, then "ok" or "failed"; also: asm --no-debug, list, dis
+//   $ asm                   diagnostics, then "ok" or "failed"; also: asm --no-debug, list, dis,
+//   plan
 //   --- main.pxasm          the program; further files are what `.include` finds
 //   === output
 // tests/update_goldens.py compares or rewrites. Exit code 2 = the file is no text case.
 #include "assembler/assembler.hpp"
 #include "assembler/disassembler.hpp"
+#include "pxvm/vm/plan.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -65,7 +67,7 @@ AssembleResult assemble(const TextCase& text, bool debug_info) {
 
 std::optional<std::string> run(const TextCase& text) {
   const bool known = text.command == "asm" || text.command == "asm --no-debug" ||
-                     text.command == "list" || text.command == "dis";
+                     text.command == "list" || text.command == "dis" || text.command == "plan";
   if (!known) return std::nullopt;
   const AssembleResult result = assemble(text, text.command != "asm --no-debug");
   std::string out = pxos::assembler::render_all(result.diagnostics, result.sources);
@@ -73,6 +75,10 @@ std::optional<std::string> run(const TextCase& text) {
   if (text.command == "list")
     return out + pxos::assembler::listing(result.program->program(), result.sources);
   if (text.command == "dis") return out + pxos::assembler::disassemble(result.program->program());
+  if (text.command == "plan") {
+    const pxos::isa::Program& program = result.program->program();
+    return out + pxos::vm::plan_text(program, pxos::vm::make_plan(program));
+  }
   return out + fmt::format("ok, {} instructions\n", result.program->program().code.size());
 }
 
