@@ -38,9 +38,9 @@ struct ImportOptions {
   std::optional<tensor::DType> as_dtype;  ///< kF32: every tensor is dequantised; no other value yet
   /// How the mount keeps keys and values: 8, 16 or 32 bits; none = 32 with f32 weights, else 16.
   std::optional<int> kv_bits;
-  FindProgram find_program;               ///< required
-  std::string created;                    ///< RFC 3339, for the manifest; empty is allowed
-  bool overwrite = false;                 ///< else an existing output is an error
+  FindProgram find_program;  ///< required
+  std::string created;       ///< RFC 3339, for the manifest; empty is allowed
+  bool overwrite = false;    ///< else an existing output is an error
   Progress progress;
 };
 

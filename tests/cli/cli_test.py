@@ -210,6 +210,19 @@ class Models(Cli):
         found = json.loads(self.pxos("ppl", self.cartridge, text, "--ctx", 256, "--json"))["perplexity"]
         self.assertAlmostEqual(4.9636, found, delta=0.005)  # 0.1 %
 
+    def test_an_export_imports_again_and_says_the_same(self):
+        self.assertIn("every digest checked", self.pxos("export", self.cartridge, "-o", "back.gguf"))
+        self.pxos("import", "back.gguf", "-o", "again.pxa")
+        words = ["The dragon", "-n", 30, "--json"]
+        self.assertEqual(json.loads(self.pxos("run", self.cartridge, *words))["tokens"],
+                         json.loads(self.pxos("run", "again.pxa", *words))["tokens"])
+        self.pxos("export", self.cartridge, "-o", "back.gguf", code=2)
+        self.pxos("export", self.cartridge, "-o", "tensors")
+        index = json.loads((self.folder / "tensors/index.json").read_text())
+        for row in index["tensors"]:
+            self.assertEqual(row["bytes"], (self.folder / "tensors" / row["file"]).stat().st_size)
+        self.pxos("export", self.cartridge, "-o", "tensors", code=2)
+
     def test_an_existing_cartridge_is_not_replaced_unasked(self):
         self.pxos("import", self.source, "-o", self.cartridge, code=2)
 
@@ -220,6 +233,23 @@ class Bench(Models):
                                       "--json"))
         for key in ("dram_gbs", "int8_gops", "prefill_tps", "decode_tps", "decode_share", "prefill_share"):
             self.assertGreater(report[key], 0, key)
+        operations = {row["operation"] for row in report["decode_operations"]["rows"]}
+        self.assertTrue(any("matmul output" in name for name in operations), operations)  # alone or fused
+        # Beside a much better report this one is a regression; beside a much worse one it is not.
+        for factor, code in ((100, 1), (0.01, 0)):
+            then = {**report, "decode_share": report["decode_share"] * factor, "prefill_share": 1e-6}
+            (self.folder / "then.json").write_text(json.dumps(then))
+            self.pxos("bench", self.cartridge, "--prefill", 32, "--decode", 16, "--repeat", 1, "--threshold", 0.3,
+                      "--compare", "then.json", code=code)
+
+    def test_bench_makes_a_model_of_a_known_shape(self):
+        words = ["bench", "--shape", "135m", "--dtype", "q4_0", "--prefill", 8, "--decode", 4, "--repeat", 1, "--depth", 16]
+        shown = self.pxos(*words, "--md")
+        self.assertIn("| pp8 |", shown)
+        self.assertIn("| tg4 @ 16 |", shown)
+        self.assertEqual([], list(self.folder.glob("home/cache/bench/*.pxa")))
+        self.pxos("bench", code=2)
+        self.pxos("bench", "--shape", "999b", code=2)
 
 
 if __name__ == "__main__":

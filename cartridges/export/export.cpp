@@ -1,0 +1,234 @@
+#include "cartridges/export/export.hpp"
+
+#include "cartridges/entry_name.hpp"
+#include "cartridges/export/gguf_writer.hpp"
+#include "cartridges/import/llama_gguf.hpp"
+#include "pixelfs/sheet.hpp"
+#include "pxvm/base/checked.hpp"
+#include "pxvm/base/file.hpp"
+#include "pxvm/text/vocabulary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+namespace pxos::cartridges {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+using pixelfs::WeightTensor;
+
+constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
+
+Result<pixelfs::WeightSet> open_weights(const Cartridge& cartridge) {
+  std::vector<pixelfs::Sheet> sheets;
+  for (const ManifestEntry* entry : cartridge.of_kind(EntryKind::kSheet)) {
+    auto sheet = pixelfs::Sheet::open(cartridge.bytes(*entry));
+    if (!sheet) return in_context(entry->name, std::move(sheet).error());
+    sheets.push_back(*std::move(sheet));
+  }
+  if (sheets.empty()) return fail(Errc::kNotFound, "{}: no weights in it", cartridge.path());
+  return pixelfs::WeightSet::open(std::move(sheets));
+}
+
+/// Streams tensors out and counts them.
+class Copier {
+ public:
+  Copier(const pixelfs::WeightSet& weights, const Progress& progress)
+      : weights_(weights), progress_(progress), total_(weights.canonical_bytes()) {}
+
+  Result<void> copy(const WeightTensor& tensor, AtomicFile& out) {
+    const std::uint64_t size = tensor.extent.canonical_bytes;
+    Xxh128Stream digest;
+    for (std::uint64_t offset = 0; offset < size; offset += buffer_.size()) {
+      buffer_.resize(std::min(kCopyBytes, size - offset));
+      PX_CHECK(weights_.read_canonical(tensor, offset, buffer_));
+      digest.update(buffer_);
+      PX_CHECK(out.write(buffer_));
+      report_.bytes += buffer_.size();
+      if (progress_) progress_(report_.bytes, total_);
+    }
+    if (digest.digest() != tensor.digest)
+      return fail(Errc::kInvalid, "tensor {}: its bytes do not have the digest of the sheet",
+                  tensor.meta.name);
+    ++report_.tensors;
+    return {};
+  }
+  [[nodiscard]] const ExportReport& report() const { return report_; }
+
+ private:
+  const pixelfs::WeightSet& weights_;
+  const Progress& progress_;
+  const std::uint64_t total_;
+  ByteVector buffer_;
+  ExportReport report_;
+};
+
+Result<void> make_empty_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return fail(Errc::kIo, "{}: {}", folder.string(), error.message());
+  const bool empty = fs::is_empty(folder, error);
+  if (error) return fail(Errc::kIo, "{}: {}", folder.string(), error.message());
+  if (!empty) return fail(Errc::kUsage, "{}: is not empty", folder.string());
+  return {};
+}
+
+ordered_json index_row(const WeightTensor& tensor, const std::string& file) {
+  ordered_json row{{"name", tensor.meta.name},
+                   {"dtype", tensor::info(tensor.meta.dtype).text},
+                   {"shape", tensor.meta.shape},
+                   {"file", file},
+                   {"bytes", tensor.extent.canonical_bytes},
+                   {"xxh3", to_hex(tensor.digest)}};
+  if (tensor.meta.dtype == tensor::DType::kU8Affine) {
+    row["min"] = tensor.meta.affine.min;
+    row["max"] = tensor.meta.affine.max;
+  }
+  return row;
+}
+
+struct KeyOfParameter {
+  std::string_view parameter, key;
+};
+constexpr std::array<KeyOfParameter, 10> kIntegerKeys{{{"n_layer", "block_count"},
+                                                       {"dim", "embedding_length"},
+                                                       {"ffn_dim", "feed_forward_length"},
+                                                       {"ctx", "context_length"},
+                                                       {"vocab", "vocab_size"},
+                                                       {"n_head", "attention.head_count"},
+                                                       {"n_kv", "attention.head_count_kv"},
+                                                       {"head_dim", "attention.key_length"},
+                                                       {"head_dim", "attention.value_length"},
+                                                       {"rope_dims", "rope.dimension_count"}}};
+constexpr std::array<KeyOfParameter, 2> kRealKeys{
+    {{"rms_eps", "attention.layer_norm_rms_epsilon"}, {"rope_base", "rope.freq_base"}}};
+
+Result<std::int64_t> parameter(const Manifest& manifest, std::string_view name) {
+  const auto found = manifest.integers.find(std::string(name));
+  if (found == manifest.integers.end() || found->second < 0 || found->second > 0xFFFFFFFF)
+    return fail(Errc::kInvalid, "manifest: hyper-parameter {} is missing or no u32", name);
+  return found->second;
+}
+
+Result<void> put_shape(const Manifest& manifest, GgufWriter& out) {
+  PX_TRY(const LlamaFamily family, find_llama_family(manifest.architecture));
+  PX_TRY(const std::int64_t pairing, parameter(manifest, "rope_pairing"));
+  if (pairing != family.rope_pairing)
+    return fail(Errc::kUnsupported, "rope_pairing {}: in GGUF architecture {} it is {}", pairing,
+                family.architecture, family.rope_pairing);
+  for (const KeyOfParameter& row : kIntegerKeys) {
+    PX_TRY(const std::int64_t value, parameter(manifest, row.parameter));
+    out.u32(fmt::format("{}.{}", family.architecture, row.key), static_cast<std::uint32_t>(value));
+  }
+  for (const KeyOfParameter& row : kRealKeys) {
+    const auto found = manifest.reals.find(std::string(row.parameter));
+    if (found == manifest.reals.end())
+      return fail(Errc::kInvalid, "manifest: hyper-parameter {} is missing", row.parameter);
+    out.real(fmt::format("{}.{}", family.architecture, row.key), found->second);
+  }
+  return {};
+}
+
+/// Texts the manifest has; empty ones were not in the source either.
+void put_description(const Manifest& manifest, GgufWriter& out) {
+  out.text("general.architecture", manifest.architecture);
+  const std::array<std::pair<std::string_view, const std::string*>, 5> texts{
+      {{"general.name", &manifest.title},
+       {"general.author", &manifest.author},
+       {"general.license", &manifest.licence},
+       {"general.version", &manifest.version},
+       {"tokenizer.chat_template", &manifest.chat_template}}};
+  for (const auto& [key, value] : texts)
+    if (!value->empty()) out.text(key, *value);
+}
+
+void put_vocabulary(const text::Vocabulary& vocabulary, GgufWriter& out) {
+  const bool is_spm = vocabulary.model == text::Vocabulary::Model::kSpm;
+  const std::string prefix = "tokenizer.ggml.";
+  out.text(prefix + "model", is_spm ? "llama" : "gpt2");
+  if (!is_spm) out.text(prefix + "pre", vocabulary.pre);
+  out.texts(prefix + "tokens", vocabulary.tokens);
+  if (!vocabulary.scores.empty()) out.floats(prefix + "scores", vocabulary.scores);
+  std::vector<std::int32_t> types;
+  for (const text::TokenType type : vocabulary.types)
+    types.push_back(static_cast<std::int32_t>(type));
+  out.i32s(prefix + "token_type", types);
+  if (!is_spm) out.texts(prefix + "merges", vocabulary.merges);
+  const std::array<std::pair<std::string_view, std::optional<text::TokenId>>, 5> ids{
+      {{"bos_token_id", vocabulary.bos},
+       {"eos_token_id", vocabulary.eos},
+       {"eot_token_id", vocabulary.eot},
+       {"unknown_token_id", vocabulary.unk},
+       {"padding_token_id", vocabulary.pad}}};
+  for (const auto& [key, id] : ids)
+    if (id) out.u32(prefix + std::string(key), static_cast<std::uint32_t>(*id));
+  out.flag(prefix + "add_bos_token", vocabulary.add_bos);
+  out.flag(prefix + "add_eos_token", vocabulary.add_eos);
+  out.flag(prefix + "add_space_prefix", vocabulary.add_space_prefix);
+}
+
+Result<GgufWriter> gguf_front(const Cartridge& cartridge, const pixelfs::WeightSet& weights) {
+  const auto tokenizers = cartridge.of_kind(EntryKind::kTokenizer);
+  if (tokenizers.empty())
+    return fail(Errc::kNotFound, "{}: no tokenizer, which a GGUF model needs", cartridge.path());
+  PX_TRY(const text::Vocabulary vocabulary,
+         text::parse_vocabulary(cartridge.bytes(*tokenizers.front())));
+  GgufWriter out;
+  put_description(cartridge.manifest(), out);
+  PX_CHECK(put_shape(cartridge.manifest(), out));
+  put_vocabulary(vocabulary, out);
+  for (const WeightTensor& tensor : weights.tensors())
+    PX_CHECK(out.tensor(tensor.meta.name, tensor.meta.shape, tensor.meta.dtype,
+                        tensor.extent.canonical_bytes));
+  return out;
+}
+
+}  // namespace
+
+Result<ExportReport> export_tensors(const Cartridge& cartridge, const fs::path& folder,
+                                    const Progress& progress) {
+  PX_TRY(const pixelfs::WeightSet weights, open_weights(cartridge));
+  for (const WeightTensor& tensor : weights.tensors()) PX_CHECK(check_entry_name(tensor.meta.name));
+  PX_CHECK(make_empty_folder(folder));
+  Copier copier(weights, progress);
+  ordered_json rows = ordered_json::array();
+  for (const WeightTensor& tensor : weights.tensors()) {
+    const std::string name =
+        fmt::format("{}.{}", tensor.meta.name, tensor::info(tensor.meta.dtype).text);
+    std::error_code error;
+    fs::create_directories((folder / name).parent_path(), error);
+    PX_TRY(AtomicFile file, AtomicFile::create(folder / name));
+    PX_CHECK(copier.copy(tensor, file));
+    PX_CHECK(file.commit());
+    rows.push_back(index_row(tensor, name));
+  }
+  const std::string index =
+      ordered_json{{"architecture", cartridge.manifest().architecture}, {"tensors", rows}}.dump(
+          1, ' ', false, ordered_json::error_handler_t::replace) +
+      "\n";
+  PX_CHECK(write_file_atomic(folder / "index.json", as_bytes(index)));
+  return copier.report();
+}
+
+Result<ExportReport> export_gguf(const Cartridge& cartridge, const fs::path& file,
+                                 const Progress& progress) {
+  PX_TRY(const pixelfs::WeightSet weights, open_weights(cartridge));
+  PX_TRY(const GgufWriter front, gguf_front(cartridge, weights));
+  PX_TRY(AtomicFile out, AtomicFile::create(file));
+  PX_CHECK(out.write(front.front()));
+  Copier copier(weights, progress);
+  for (const WeightTensor& tensor : weights.tensors()) {
+    PX_CHECK(copier.copy(tensor, out));
+    const ByteVector padding(round_up(out.size(), GgufWriter::kAlignment) - out.size());
+    PX_CHECK(out.write(padding));
+  }
+  PX_CHECK(out.commit());
+  return copier.report();
+}
+
+}  // namespace pxos::cartridges

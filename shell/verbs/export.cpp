@@ -1,0 +1,52 @@
+// export: the tensors of a cartridge as they were before the import, as files or as a GGUF model.
+
+#include "cartridges/export/export.hpp"
+
+#include "shell/verbs/support.hpp"
+#include "shell/verbs/verb.hpp"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace pxos::shell {
+namespace {
+
+struct ExportArguments {
+  std::string cartridge, output;
+  bool overwrite = false;
+};
+
+Result<int> run_export(const ExportArguments& arguments) {
+  const std::filesystem::path output = arguments.output;
+  const bool as_gguf = output.extension() == ".gguf";
+  std::error_code ignored;
+  if (as_gguf && !arguments.overwrite && std::filesystem::exists(output, ignored))
+    return fail(Errc::kUsage, "{}: already exists", output.string());
+  PX_TRY(const std::filesystem::path path, find_cartridge(arguments.cartridge));
+  PX_TRY(const cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
+  ProgressBar bar("export");
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
+  PX_TRY(const cartridges::ExportReport report,
+         as_gguf ? cartridges::export_gguf(cartridge, output, progress)
+                 : cartridges::export_tensors(cartridge, output, progress));
+  fmt::print("{}: {} tensors, {:.1f} MB, every digest checked\n", output.string(), report.tensors,
+             static_cast<double>(report.bytes) / 1e6);
+  return 0;
+}
+
+}  // namespace
+
+VerbAction setup_export(CLI::App& verb) {
+  auto arguments = std::make_shared<ExportArguments>();
+  verb.add_option("CARTRIDGE", arguments->cartridge, "cartridge with weights")->required();
+  verb.add_option("-o,--output", arguments->output,
+                  "F.gguf: a model file with metadata and tokenizer; else a folder: one file of "
+                  "canonical bytes per tensor, and index.json")
+      ->required();
+  verb.add_flag("-f,--force", arguments->overwrite, "replace an existing F.gguf");
+  return [arguments] { return run_export(*arguments); };
+}
+
+}  // namespace pxos::shell
