@@ -4,7 +4,6 @@
 #include "pxvm/tensor/quantize.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -71,23 +70,20 @@ class PackedReader {
     return nullptr;
   }
 
-  /// Dequantises columns [column * unit_cols, ...) of one row. Only the rows up to it are unpacked.
+  /// Dequantises columns [column * unit_cols, ...) of one row.
   void load(std::int64_t row, std::int64_t column, std::span<float> values) const {
     const std::uint8_t* unit = unit_at(row, column);
     const auto line = static_cast<std::uint32_t>(row % tensor::kUnitRows);
-    const std::size_t row_bytes = info_.unit_cols / info_.block_elems * info_.block_bytes;
-    std::array<std::uint8_t, std::size_t{tensor::kUnitRows} * 32 * 4> rows{};
-    if (unit == nullptr || row_bytes * tensor::kUnitRows > rows.size()) {
+    if (unit == nullptr) {
       std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
-      return;
-    }
-    tensor::unpack_row_group(tensor_.dtype, {unit, info_.unit_bytes}, line + 1, info_.unit_cols,
-                             row_bytes, MutBytes(rows).first((line + 1) * row_bytes));
-    const Bytes bytes = Bytes(rows).subspan(line * row_bytes, row_bytes);
-    if (tensor_.dtype == tensor::DType::kU8Affine) {
-      tensor::dequantize_affine(bytes, {tensor_.affine_min, tensor_.affine_max}, values);
+    } else if (tensor_.dtype == tensor::DType::kU8Affine) {
+      const tensor::AffineRange range{tensor_.affine_min, tensor_.affine_max};
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        tensor::dequantize_affine({unit + k * tensor::kUnitRows + line, 1}, range,
+                                  values.subspan(k, 1));
+      }
     } else {
-      tensor::dequantize_row(tensor_.dtype, bytes, values);
+      tensor::dequantize_unit_row(tensor_.dtype, {unit, info_.unit_bytes}, line, values);
     }
   }
 

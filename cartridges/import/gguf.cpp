@@ -25,11 +25,22 @@ struct ForeignType {
   std::string_view name;
 };
 // Tensor types that exist elsewhere; only their names are known here, for the refusal.
-constexpr std::array<ForeignType, 23> kForeignTypes{{
-    {6, "q5_0"},   {7, "q5_1"},    {9, "q8_1"},   {10, "q2_k"},    {11, "q3_k"},   {12, "q4_k"},
-    {13, "q5_k"},  {14, "q6_k"},   {15, "q8_k"},  {16, "iq2_xxs"}, {17, "iq2_xs"}, {18, "iq3_xxs"},
-    {19, "iq1_s"}, {20, "iq4_nl"}, {21, "iq3_s"}, {22, "iq2_s"},   {23, "iq4_xs"}, {25, "i16"},
-    {27, "i64"},   {28, "f64"},    {29, "iq1_m"}, {34, "tq1_0"},   {39, "mxfp4"},
+constexpr std::array<ForeignType, 15> kForeignTypes{{
+    {9, "q8_1"},
+    {15, "q8_k"},
+    {16, "iq2_xxs"},
+    {17, "iq2_xs"},
+    {18, "iq3_xxs"},
+    {19, "iq1_s"},
+    {21, "iq3_s"},
+    {22, "iq2_s"},
+    {23, "iq4_xs"},
+    {25, "i16"},
+    {27, "i64"},
+    {28, "f64"},
+    {29, "iq1_m"},
+    {34, "tq1_0"},
+    {35, "tq2_0"},
 }};
 
 /// Bytes of one value of a fixed-size type; 0 for strings and arrays.
@@ -217,9 +228,8 @@ class Parser {
     const auto* foreign = std::find_if(kForeignTypes.begin(), kForeignTypes.end(),
                                        [&](const ForeignType& t) { return t.code == code; });
     if (foreign != kForeignTypes.end())
-      return fail(Errc::kUnsupported,
-                  "tensor {}: type {} is not supported yet (f32 f16 bf16 q8_0 q4_0 q4_1 are)", name,
-                  foreign->name);
+      return fail(Errc::kUnsupported, "tensor {}: type {} is not supported, expected one of {}",
+                  name, foreign->name, tensor::known_dtypes());
     return fail(Errc::kInvalid, "tensor {}: unknown type {}", name, code);
   }
 

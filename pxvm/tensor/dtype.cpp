@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <string>
 
 namespace pxos::tensor {
 namespace {
@@ -22,6 +21,8 @@ static_assert(std::ranges::is_sorted(kInfos, std::ranges::less_equal{}, &DTypeIn
                   std::ranges::adjacent_find(kInfos, {}, &DTypeInfo::dtype) == kInfos.end(),
               "dtypes.def: codes ascend and are unique");
 
+}  // namespace
+
 std::string known_dtypes() {
   std::string names;
   for (const DTypeInfo& entry : kInfos) {
@@ -30,8 +31,6 @@ std::string known_dtypes() {
   }
   return names;
 }
-
-}  // namespace
 
 const DTypeInfo& info(DType dtype) {
   const auto found = std::ranges::find(kInfos, dtype, &DTypeInfo::dtype);

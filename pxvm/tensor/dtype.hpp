@@ -4,6 +4,7 @@
 #include "pxvm/base/result.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace pxos::tensor {
@@ -35,6 +36,9 @@ struct DTypeInfo {
 /// Errors: kUnsupported names the code / text and lists what there is.
 Result<DType> dtype_from_code(std::uint32_t code);
 Result<DType> dtype_from_text(std::string_view text);
+
+/// Their texts, separated by spaces, for messages.
+std::string known_dtypes();
 
 /// Bytes of one canonical row of `cols` elements. Errors: kInvalid if cols is not a multiple of the
 /// block, kLimit on overflow.

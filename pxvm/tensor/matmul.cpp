@@ -18,7 +18,7 @@ constexpr std::int64_t kMostTilesPerChunk = 8;
 constexpr std::uint64_t kInlineWork = 24 * 1024;
 
 bool is_block(DType dtype) {
-  return info(dtype).block_elems == 32;
+  return info(dtype).block_elems > 1;
 }
 
 std::uint32_t u32(std::int64_t value) {
@@ -72,7 +72,7 @@ class MatmulJob {
     const PackedTensor& w = *target.w;
     const DTypeInfo& entry = info(w.dtype);
     PX_ASSERT(entry.unit_bytes != 0 && w.cols == x_.cols);
-    PX_ASSERT(!is_block(w.dtype) || w.cols % 32 == 0);
+    PX_ASSERT(w.cols % entry.block_elems == 0);
     PX_ASSERT(w.units_per_group == ceil_div(static_cast<std::uint64_t>(w.cols), entry.unit_cols));
     PX_ASSERT(target.y.rows == x_.rows && target.y.cols == w.rows);
   }
@@ -222,8 +222,12 @@ bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets
   // The kernels know dtypes by number only (their units include nothing).
   static_assert(static_cast<int>(DType::kF32) == 0 && static_cast<int>(DType::kF16) == 1 &&
                 static_cast<int>(DType::kQ4_0) == 2 && static_cast<int>(DType::kQ4_1) == 3 &&
-                static_cast<int>(DType::kQ8_0) == 8 && static_cast<int>(DType::kBF16) == 30 &&
-                static_cast<int>(DType::kU8Affine) == 129);
+                static_cast<int>(DType::kQ5_0) == 6 && static_cast<int>(DType::kQ5_1) == 7 &&
+                static_cast<int>(DType::kQ8_0) == 8 && static_cast<int>(DType::kQ2_K) == 10 &&
+                static_cast<int>(DType::kQ3_K) == 11 && static_cast<int>(DType::kQ4_K) == 12 &&
+                static_cast<int>(DType::kQ5_K) == 13 && static_cast<int>(DType::kQ6_K) == 14 &&
+                static_cast<int>(DType::kIQ4_NL) == 20 && static_cast<int>(DType::kBF16) == 30 &&
+                static_cast<int>(DType::kMXFP4) == 39 && static_cast<int>(DType::kU8Affine) == 129);
   if (x.rows == 0) return !ctx.stop.load(std::memory_order_relaxed);
   return MatmulJob(ctx, x, targets, make_x).run();
 }

@@ -69,11 +69,13 @@ class RowMaker {
 };
 
 /// All targets in one parallel section; x[T, k] is quantised once when any target has a block
-/// dtype. Numerics, block dtypes (Q8_0, Q4_0, Q4_1): x per 32 values, s = amax / 127 in f32, q =
-/// round-half-even
-///   (x / s) (s = 0 -> q = 0; a block with a non-finite value gets s = NaN); integer dot of a block
-///   exact; one f32 FMA per scale group: y = fma(float(dot), d * s, y), groups ascending in k;
-///   types with a minimum m then add y = fma(m, s * float(sum q), y), the sum being the group's.
+/// dtype.
+/// Numerics, block dtypes: x per 32 values, s = amax / 127 in f32, q = round-half-even(x / s);
+///   s = 0 gives q = 0, a block with a non-finite value gets s = NaN. A scale group of the weights
+///   is 32 columns, 16 in Q6_K, Q3_K, Q2_K; its integer dot of levels and q is exact and it costs
+///   one f32 FMA, groups ascending in k: y = fma(float(dot), D * s, y), D = d or d * (group scale).
+///   Types with a minimum then add y = fma(M, s * float(sum q), y), the sum being the group's;
+///   M = m, or -(m * (group minimum)) in K types. Levels, D and M: dequantize_fields (block.hpp).
 /// Numerics, F32/F16/BF16/U8Affine: y = fma(w, x, y), k ascending from y = 0.
 ///
 /// `make_x` writes rows first .. first + count - 1 of x; it is called once for every row before

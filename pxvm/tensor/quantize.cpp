@@ -1,5 +1,7 @@
 #include "pxvm/tensor/quantize.hpp"
 
+#include "pxvm/tensor/block.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -23,106 +25,165 @@ void store(std::uint8_t* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-void dequantize_q8_0(const std::uint8_t* block, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(block));
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    out[k] = static_cast<float>(static_cast<std::int8_t>(block[2 + k])) * d;
-  }
-}
-
-void dequantize_q4_0(const std::uint8_t* block, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(block));
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    const int both = block[2 + i];
-    out[i] = static_cast<float>((both & 15) - 8) * d;
-    out[i + kBlock / 2] = static_cast<float>((both >> 4) - 8) * d;
-  }
-}
-
-void dequantize_q4_1(const std::uint8_t* block, float* out) {
-  const float d = f16_to_f32(load<std::uint16_t>(block));
-  const float m = f16_to_f32(load<std::uint16_t>(block + 2));
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    const int both = block[4 + i];
-    out[i] = static_cast<float>(both & 15) * d + m;
-    out[i + kBlock / 2] = static_cast<float>(both >> 4) * d + m;
-  }
-}
-
 bool all_finite(const float* in) {
   return std::all_of(in, in + kBlock, [](float x) { return std::isfinite(x); });
 }
 
-/// A block with a non-finite value has scale NaN: it poisons what it touches instead of hiding in
-/// int8.
-void store_poisoned(std::uint8_t* block, std::size_t bytes) {
-  std::fill(block, block + bytes, std::uint8_t{0});
-  store(block, f32_to_f16(std::numeric_limits<float>::quiet_NaN()));
-}
-
-int clamped_int(float value, int low, int high) {
-  return static_cast<int>(std::clamp(value, static_cast<float>(low), static_cast<float>(high)));
-}
-
-void quantize_q8_0(const float* in, std::uint8_t* block) {
-  if (!all_finite(in)) return store_poisoned(block, 34);
+float largest_magnitude(const float* in) {
   float amax = 0;
   for (std::size_t k = 0; k < kBlock; ++k) amax = std::max(amax, std::abs(in[k]));
-  const float d = amax / 127.0F;
-  store(block, f32_to_f16(d));
+  return amax;
+}
+
+std::uint8_t clamped_code(float value, int high) {
+  return static_cast<std::uint8_t>(std::clamp(value, 0.0F, static_cast<float>(high)));
+}
+
+/// d = amax / 127, q = round_half_away(x / d).
+void quantize_q8_0(const float* in, BlockFields& out) {
+  const float d = largest_magnitude(in) / 127.0F;
+  out.d = f32_to_f16(d);
   for (std::size_t k = 0; k < kBlock; ++k) {
     const float q = d == 0 ? 0 : std::round(in[k] / d);
-    block[2 + k] = static_cast<std::uint8_t>(clamped_int(q, -127, 127));
+    out.quants[k] = static_cast<std::uint8_t>(std::clamp(q, -127.0F, 127.0F) + 128.0F);
   }
 }
 
-void store_nibbles(const int* q, std::uint8_t* bytes) {
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    bytes[i] = static_cast<std::uint8_t>(q[i] | (q[i + kBlock / 2] << 4));
-  }
-}
-
-void quantize_q4_0(const float* in, std::uint8_t* block) {
-  if (!all_finite(in)) return store_poisoned(block, 18);
+/// The value of largest magnitude becomes code 0: d = extreme / -zero_point.
+void quantize_signed(const BlockSpec& spec, const float* in, BlockFields& out) {
   float extreme = 0;
   for (std::size_t k = 0; k < kBlock; ++k) {
     if (std::abs(in[k]) > std::abs(extreme)) extreme = in[k];
   }
-  const float d = extreme / -8.0F;
-  int q[kBlock];
+  const auto zero = static_cast<float>(spec.zero_point);
+  const float d = extreme / -zero;
+  out.d = f32_to_f16(d);
   for (std::size_t k = 0; k < kBlock; ++k) {
-    q[k] = d == 0 ? 8 : clamped_int(in[k] / d + 8.5F, 0, 15);
+    out.quants[k] =
+        clamped_code(d == 0 ? zero : in[k] / d + (zero + 0.5F), 2 * spec.zero_point - 1);
   }
-  store(block, f32_to_f16(d));
-  store_nibbles(q, block + 2);
 }
 
-void quantize_q4_1(const float* in, std::uint8_t* block) {
-  if (!all_finite(in)) return store_poisoned(block, 20);
+/// d = (max - min) / highest code, m = min.
+void quantize_with_min(const BlockSpec& spec, const float* in, BlockFields& out) {
+  const int top = (1 << (spec.low_bits + spec.high_bits)) - 1;
   const auto [low, high] = std::minmax_element(in, in + kBlock);
-  const float d = (*high - *low) / 15.0F;
-  int q[kBlock];
+  const float d = (*high - *low) / static_cast<float>(top);
+  out.d = f32_to_f16(d);
+  out.m = f32_to_f16(*low);
   for (std::size_t k = 0; k < kBlock; ++k) {
-    q[k] = d == 0 ? 0 : clamped_int((in[k] - *low) / d + 0.5F, 0, 15);
+    out.quants[k] = clamped_code(d == 0 ? 0 : (in[k] - *low) / d + 0.5F, top);
   }
-  store(block, f32_to_f16(d));
-  store(block + 2, f32_to_f16(*low));
-  store_nibbles(q, block + 4);
 }
 
-/// Calls function(block of the row, 32 values) for each block.
-template <class Value, class Byte, class Function>
-void for_each_block(std::size_t block_bytes, std::span<Value> values, std::span<Byte> row,
-                    Function function) {
-  for (std::size_t b = 0; b < values.size() / kBlock; ++b) {
-    function(row.data() + b * block_bytes, values.data() + b * kBlock);
+/// Code of the level nearest to `value`; the lower code of two equally near ones.
+std::uint8_t nearest_level(const BlockSpec& spec, float value) {
+  std::uint8_t best = 0;
+  for (std::uint8_t code = 1; code < 16; ++code) {
+    const auto there = static_cast<float>(spec.levels[code]);
+    if (std::abs(value - there) < std::abs(value - static_cast<float>(spec.levels[best]))) {
+      best = code;
+    }
   }
+  return best;
+}
+
+struct Fit {
+  float d = 0;
+  float error = std::numeric_limits<float>::infinity();  ///< sum of squares
+};
+
+/// The scale with the least square error for the codes that `d` chooses: sum(x l) / sum(l l).
+Fit fit_scale(const BlockSpec& spec, const float* in, float d) {
+  float xl = 0;
+  float ll = 0;
+  float xx = 0;
+  for (std::size_t k = 0; k < kBlock; ++k) {
+    const auto there = static_cast<float>(spec.levels[nearest_level(spec, in[k] / d)]);
+    xl += in[k] * there;
+    ll += there * there;
+    xx += in[k] * in[k];
+  }
+  if (!(ll > 0)) return {d, xx};
+  return {xl / ll, xx - xl * xl / ll};
+}
+
+/// IQ4_NL: tries scales that put the extreme value near the outermost level and keeps the best fit.
+void quantize_levels(const BlockSpec& spec, const float* in, BlockFields& out) {
+  const float amax = largest_magnitude(in);
+  Fit best;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    for (int outer = 106; outer <= 134; outer += 4) {
+      const float d = static_cast<float>(sign) * amax / static_cast<float>(outer);
+      if (d == 0) continue;
+      const Fit fit = fit_scale(spec, in, d);
+      if (fit.error < best.error) best = fit;
+    }
+  }
+  out.d = f32_to_f16(best.d);
+  const float d = f16_to_f32(out.d);
+  for (std::size_t k = 0; k < kBlock; ++k) {
+    out.quants[k] = d == 0 ? 8 : nearest_level(spec, in[k] / d);
+  }
+}
+
+/// MXFP4 by the OCP rule: the scale is 2^(floor(log2 amax) - 2), so that 4 <= amax / scale < 8.
+void quantize_mxfp4(const BlockSpec& spec, const float* in, BlockFields& out) {
+  const int exponent = std::ilogb(std::max(largest_magnitude(in), 0x1p-126F)) - 2 + 127;
+  out.d = static_cast<std::uint16_t>(std::max(exponent, 0));
+  const float d = exponent_scale(static_cast<std::uint8_t>(out.d));
+  for (std::size_t k = 0; k < kBlock; ++k) out.quants[k] = nearest_level(spec, in[k] / d);
+}
+
+/// A block with a non-finite value poisons what it touches instead of hiding in small integers: its
+/// scale is NaN, or where the scale is an exponent, all its values are infinite.
+void poison(const BlockSpec& spec, BlockFields& out) {
+  out.quants.fill(spec.exponent_scale ? std::uint8_t{7} : std::uint8_t{0});
+  out.d = spec.exponent_scale ? std::uint16_t{255}
+                              : f32_to_f16(std::numeric_limits<float>::quiet_NaN());
+}
+
+void quantize_block(const BlockSpec& spec, const float* in, BlockFields& out) {
+  if (!all_finite(in)) return poison(spec, out);
+  if (spec.exponent_scale) return quantize_mxfp4(spec, in, out);
+  if (spec.levels != nullptr) return quantize_levels(spec, in, out);
+  if (spec.has_min) return quantize_with_min(spec, in, out);
+  if (spec.low_bits == 8) return quantize_q8_0(in, out);
+  return quantize_signed(spec, in, out);
 }
 
 bool row_size_matches(DType dtype, std::size_t elements, std::size_t bytes) {
   const DTypeInfo& entry = info(dtype);
   return elements % entry.block_elems == 0 &&
          bytes == elements / entry.block_elems * entry.block_bytes;
+}
+
+/// Elements that stand alone; `in` holds out.size() of them.
+void dequantize_elements(DType dtype, const std::uint8_t* in, std::span<float> out) {
+  const std::size_t n = out.size();
+  switch (dtype) {
+    case DType::kF32:
+      for (std::size_t i = 0; i < n; ++i) out[i] = load<float>(in + 4 * i);
+      return;
+    case DType::kF16:
+      for (std::size_t i = 0; i < n; ++i) out[i] = f16_to_f32(load<std::uint16_t>(in + 2 * i));
+      return;
+    case DType::kBF16:
+      for (std::size_t i = 0; i < n; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(in + 2 * i));
+      return;
+    case DType::kI8:
+      for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(load<std::int8_t>(in + i));
+      return;
+    case DType::kI32:
+      for (std::size_t i = 0; i < n; ++i)
+        out[i] = static_cast<float>(load<std::int32_t>(in + 4 * i));
+      return;
+    case DType::kU8:
+      for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(in[i]);
+      return;
+    default:
+      PX_ASSERT(!"blocks and u8affine have functions of their own");
+  }
 }
 
 }  // namespace
@@ -171,64 +232,50 @@ std::uint16_t f32_to_bf16(float value) {
 
 void dequantize_row(DType dtype, Bytes row, std::span<float> out) {
   PX_ASSERT(row_size_matches(dtype, out.size(), row.size()));
-  const std::uint8_t* in = row.data();
-  const std::size_t n = out.size();
-  switch (dtype) {
-    case DType::kF32:
-      for (std::size_t i = 0; i < n; ++i) out[i] = load<float>(in + 4 * i);
-      return;
-    case DType::kF16:
-      for (std::size_t i = 0; i < n; ++i) out[i] = f16_to_f32(load<std::uint16_t>(in + 2 * i));
-      return;
-    case DType::kBF16:
-      for (std::size_t i = 0; i < n; ++i) out[i] = bf16_to_f32(load<std::uint16_t>(in + 2 * i));
-      return;
-    case DType::kI8:
-      for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(load<std::int8_t>(in + i));
-      return;
-    case DType::kI32:
-      for (std::size_t i = 0; i < n; ++i)
-        out[i] = static_cast<float>(load<std::int32_t>(in + 4 * i));
-      return;
-    case DType::kU8:
-      for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(in[i]);
-      return;
-    case DType::kQ8_0:
-      return for_each_block(34, out, row, [](auto* b, float* x) { dequantize_q8_0(b, x); });
-    case DType::kQ4_0:
-      return for_each_block(18, out, row, [](auto* b, float* x) { dequantize_q4_0(b, x); });
-    case DType::kQ4_1:
-      return for_each_block(20, out, row, [](auto* b, float* x) { dequantize_q4_1(b, x); });
-    case DType::kU8Affine:
-      PX_ASSERT(!"u8affine needs its range: dequantize_affine");
+  if (const BlockSpec* spec = block_spec(dtype); spec != nullptr) {
+    const DTypeInfo& entry = info(dtype);
+    BlockFields fields;
+    for (std::size_t b = 0; b < out.size() / entry.block_elems; ++b) {
+      spec->read(row.data() + b * entry.block_bytes, fields);
+      dequantize_fields(*spec, fields, out.subspan(b * entry.block_elems, entry.block_elems));
+    }
+    return;
   }
+  dequantize_elements(dtype, row.data(), out);
+}
+
+bool can_quantize(DType dtype) {
+  const BlockSpec* spec = block_spec(dtype);
+  if (spec != nullptr) return spec->planes == ScalePlanes::kNone;
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+std::string quantizable_dtypes() {
+  std::string names;
+  for (std::uint32_t code = 0; code < 256; ++code) {
+    const auto dtype = dtype_from_code(code);
+    if (!dtype || !can_quantize(*dtype)) continue;
+    if (!names.empty()) names += ' ';
+    names += info(*dtype).text;
+  }
+  return names;
 }
 
 void quantize_row(DType dtype, std::span<const float> in, MutBytes row) {
-  PX_ASSERT(row_size_matches(dtype, in.size(), row.size()));
+  PX_ASSERT(row_size_matches(dtype, in.size(), row.size()) && can_quantize(dtype));
   std::uint8_t* out = row.data();
-  const std::size_t n = in.size();
-  switch (dtype) {
-    case DType::kF32:
-      for (std::size_t i = 0; i < n; ++i) store(out + 4 * i, in[i]);
-      return;
-    case DType::kF16:
-      for (std::size_t i = 0; i < n; ++i) store(out + 2 * i, f32_to_f16(in[i]));
-      return;
-    case DType::kBF16:
-      for (std::size_t i = 0; i < n; ++i) store(out + 2 * i, f32_to_bf16(in[i]));
-      return;
-    case DType::kQ8_0:
-      return for_each_block(34, in, row, [](auto* b, const float* x) { quantize_q8_0(x, b); });
-    case DType::kQ4_0:
-      return for_each_block(18, in, row, [](auto* b, const float* x) { quantize_q4_0(x, b); });
-    case DType::kQ4_1:
-      return for_each_block(20, in, row, [](auto* b, const float* x) { quantize_q4_1(x, b); });
-    case DType::kI8:
-    case DType::kI32:
-    case DType::kU8:
-    case DType::kU8Affine:
-      PX_ASSERT(!"quantize_row: no rule for this dtype");
+  if (const BlockSpec* spec = block_spec(dtype); spec != nullptr) {
+    BlockFields fields;
+    for (std::size_t b = 0; b < in.size() / kBlock; ++b) {
+      quantize_block(*spec, in.data() + b * kBlock, fields);
+      spec->write(fields, out + b * info(dtype).block_bytes);
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (dtype == DType::kF32) store(out + 4 * i, in[i]);
+    if (dtype == DType::kF16) store(out + 2 * i, f32_to_f16(in[i]));
+    if (dtype == DType::kBF16) store(out + 2 * i, f32_to_bf16(in[i]));
   }
 }
 

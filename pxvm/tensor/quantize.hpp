@@ -5,6 +5,7 @@
 #include "pxvm/tensor/dtype.hpp"
 
 #include <span>
+#include <string>
 
 namespace pxos::tensor {
 
@@ -18,9 +19,15 @@ namespace pxos::tensor {
 /// out.size()). U8Affine needs its range: use dequantize_affine.
 void dequantize_row(DType dtype, Bytes row, std::span<float> out);
 
-/// One canonical row from f32 (F32, F16, BF16, Q8_0, Q4_0, Q4_1). Q8_0: d = amax / 127,
-/// q = round_half_away(x / d); Q4_0: d = (value of largest magnitude) / -8; Q4_1: d = (max - min)
-/// / 15.
+/// Whether quantize_row makes this dtype: F32, F16, BF16 and the block dtypes without group scales.
+[[nodiscard]] bool can_quantize(DType dtype);
+/// Their texts, separated by spaces, for messages.
+[[nodiscard]] std::string quantizable_dtypes();
+
+/// One canonical row from f32. Requires: can_quantize(dtype), in.size() is whole blocks.
+/// Q8_0: d = amax / 127, q = round_half_away(x / d). Q4_0, Q5_0: d = (value of largest magnitude) /
+/// -8, -16. Q4_1, Q5_1: d = (max - min) / 15, / 31. IQ4_NL: the best of 16 scales by square error.
+/// MXFP4: the OCP scale, nearest level. A block with a non-finite value becomes NaN (MXFP4: inf).
 void quantize_row(DType dtype, std::span<const float> in, MutBytes row);
 
 struct AffineRange {

@@ -2,6 +2,7 @@
 
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/ops.hpp"
+#include "pxvm/tensor/pack.hpp"
 #include "pxvm/tensor/quantize.hpp"
 #include "pxvm/tensor/unit_runs.hpp"
 
@@ -56,69 +57,26 @@ class RowReader {
 
   void read(std::int64_t row, float* out) {
     const std::size_t count = list_runs(tensor_, row / kUnitRows, 1, runs_);
-    const std::size_t lane = static_cast<std::size_t>(row % kUnitRows);
-    const std::uint32_t unit_bytes = info(tensor_.dtype).unit_bytes;
+    const auto lane = static_cast<std::uint32_t>(row % kUnitRows);
+    const DTypeInfo& entry = info(tensor_.dtype);
     std::int64_t k = 0;
     for (const KernelRun& run : std::span(runs_).first(count)) {
-      for (std::uint64_t u = 0; u < run.count; ++u, k += 32) {
-        const std::int64_t columns = std::min<std::int64_t>(32, tensor_.cols - k);
-        read_unit(run.units + u * unit_bytes, lane, static_cast<std::size_t>(columns), out + k);
+      for (std::uint64_t u = 0; u < run.count; ++u, k += entry.unit_cols) {
+        const std::int64_t columns = std::min<std::int64_t>(entry.unit_cols, tensor_.cols - k);
+        read_unit({run.units + u * entry.unit_bytes, entry.unit_bytes}, lane,
+                  {out + k, static_cast<std::size_t>(columns)});
       }
     }
   }
 
  private:
-  static std::uint16_t u16(const std::uint8_t* p) {
-    return static_cast<std::uint16_t>(p[0] | p[1] << 8);
-  }
-
-  void read_unit(const std::uint8_t* unit, std::size_t lane, std::size_t count, float* out) const {
-    switch (tensor_.dtype) {
-      case DType::kQ8_0: {
-        const float d = f16_to_f32(u16(unit + 2 * lane));
-        for (std::size_t k = 0; k < count; ++k) {
-          out[k] = static_cast<float>(unit[32 + k / 4 * 64 + 4 * lane + k % 4] - 128) * d;
-        }
-        return;
-      }
-      case DType::kQ4_0: {
-        const float d = f16_to_f32(u16(unit + 2 * lane));
-        for (std::size_t k = 0; k < count; ++k) {
-          out[k] = static_cast<float>(nibble(unit + 32, lane, k) - 8) * d;
-        }
-        return;
-      }
-      case DType::kQ4_1: {
-        const float d = f16_to_f32(u16(unit + 2 * lane));
-        const float m = f16_to_f32(u16(unit + 32 + 2 * lane));
-        for (std::size_t k = 0; k < count; ++k) {
-          out[k] = static_cast<float>(nibble(unit + 64, lane, k)) * d + m;
-        }
-        return;
-      }
-      default:
-        return read_elements(unit, lane, count, out);
+  void read_unit(Bytes unit, std::uint32_t lane, std::span<float> out) const {
+    if (tensor_.dtype != DType::kU8Affine) {
+      return dequantize_unit_row(tensor_.dtype, unit, lane, out);
     }
-  }
-
-  static int nibble(const std::uint8_t* quants, std::size_t lane, std::size_t k) {
-    const int both = quants[k % 16 / 4 * 64 + 4 * lane + k % 4];
-    return k < 16 ? both & 15 : both >> 4;
-  }
-
-  /// Unblocked dtypes: [k][16] elements.
-  void read_elements(const std::uint8_t* unit, std::size_t lane, std::size_t count,
-                     float* out) const {
-    const std::size_t bytes = info(tensor_.dtype).block_bytes;
     const AffineRange range{tensor_.affine_min, tensor_.affine_max};
-    for (std::size_t k = 0; k < count; ++k) {
-      const Bytes element(unit + (k * kUnitRows + lane) * bytes, bytes);
-      const std::span<float> to(out + k, 1);
-      if (tensor_.dtype == DType::kU8Affine) {
-        dequantize_affine(element, range, to);
-      } else {
-        dequantize_row(tensor_.dtype, element, to);
-      }
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      dequantize_affine(unit.subspan(k * kUnitRows + lane, 1), range, out.subspan(k, 1));
     }
   }
 

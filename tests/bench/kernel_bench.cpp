@@ -115,7 +115,8 @@ tensor::PackedTensor tensor_at(const MappedBytes& memory, std::uint64_t& offset,
   w.rows = shape.rows;
   w.cols = shape.cols;
   w.affine_max = 1;
-  w.units_per_group = static_cast<std::uint32_t>((shape.cols + 31) / 32);
+  w.units_per_group =
+      static_cast<std::uint32_t>((shape.cols + entry.unit_cols - 1) / entry.unit_cols);
   tensor::UnitSegment segment;
   segment.units_per_line = 48'000 / entry.unit_bytes;
   segment.line_stride = (segment.units_per_line * entry.unit_bytes + 18 + 63) / 64 * 64;
@@ -266,11 +267,18 @@ int run(std::size_t threads, const std::string& filter) {
   fmt::print("kernels {}, {} usable processors\n", (*kernels)->name, usable_processors());
   const MappedBytes memory(std::size_t{400} << 20);
   const Machine machine = measure_machine(pool, memory);
-  const Shape shapes[] = {
-      {"576x1536", 576, 1536}, {"4864x896", 4864, 896}, {"8960x1536", 8960, 1536}};
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kF32, DType::kF16}) {
+  const Shape shapes[] = {{"576x1536", 576, 1536},
+                          {"4864x896", 4864, 896},
+                          {"8960x1536", 8960, 1536},
+                          {"1536x8960", 1536, 8960}};
+  for (const DType dtype : {DType::kQ8_0, DType::kQ5_0, DType::kQ5_1, DType::kQ4_0, DType::kQ4_1,
+                            DType::kIQ4_NL, DType::kMXFP4, DType::kQ6_K, DType::kQ5_K, DType::kQ4_K,
+                            DType::kQ3_K, DType::kQ2_K, DType::kF32, DType::kF16}) {
     if (filter.find(tensor::info(dtype).text) == std::string::npos && !filter.empty()) continue;
-    for (const Shape& shape : shapes) bench_matmul(ctx, memory, machine, dtype, shape);
+    for (const Shape& shape : shapes) {
+      if (shape.cols % tensor::info(dtype).block_elems != 0) continue;
+      bench_matmul(ctx, memory, machine, dtype, shape);
+    }
   }
   if (filter.empty() || filter == "attention") {
     bench_attention(ctx, 9, 3, 64);

@@ -46,7 +46,7 @@ TEST_CASE("packed weights show their dequantised values, for every dtype", "[map
   constexpr std::uint64_t kCols = 96;
   const std::vector<float> values = ramp(kRows * kCols);
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0,
-                            DType::kQ4_1, DType::kU8Affine}) {
+                            DType::kQ4_1, DType::kQ5_1, DType::kIQ4_NL, DType::kU8Affine}) {
     const tensor::DTypeInfo& info = tensor::info(dtype);
     const std::uint64_t row_bytes = *tensor::row_bytes(dtype, kCols);
     ByteVector rows(row_bytes * kRows);
@@ -91,6 +91,24 @@ TEST_CASE("packed weights show their dequantised values, for every dtype", "[map
     }
     REQUIRE(sample(source, 40, {0, 96}) == std::vector<float>{0, 0});
   }
+}
+
+TEST_CASE("super-blocks show their dequantised values", "[map]") {
+  constexpr std::size_t kBytes = 144;  // of a q4_k block
+  ByteVector rows(16 * kBytes);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::uint8_t>(i * 37 % 60);
+  ByteVector unit(16 * kBytes);
+  tensor::pack_row_group(DType::kQ4_K, rows, kBytes, 16, 256, unit);
+  tensor::PackedTensor packed;
+  packed.dtype = DType::kQ4_K;
+  packed.rows = 16;
+  packed.cols = 256;
+  packed.units_per_group = 1;
+  packed.segments = {{unit.data(), 0, 1, 0, 1}};
+  std::vector<float> values(256);
+  tensor::dequantize_row(DType::kQ4_K, Bytes(rows).subspan(9 * kBytes, kBytes), values);
+  REQUIRE(sample(packed_source(packed), 9, {0, 31, 255}) ==
+          std::vector<float>{values[0], values[31], values[255]});
 }
 
 TEST_CASE("colour sources give pixels, transparent outside", "[map]") {

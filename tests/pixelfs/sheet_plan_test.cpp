@@ -28,11 +28,15 @@ TEST_CASE("the default geometry is that of the specification", "[pixelfs]") {
   const struct {
     DType dtype;
     std::uint32_t unit, units, width;
-  } rows[] = {{DType::kQ8_0, 544, 88, 15958},  {DType::kQ4_0, 288, 166, 15936},
-              {DType::kQ4_1, 320, 150, 16000}, {DType::kF32, 2048, 23, 15702},
-              {DType::kF16, 1024, 46, 15702},  {DType::kU8Affine, 512, 93, 15872}};
+  } rows[] = {{DType::kQ8_0, 544, 88, 15958},   {DType::kQ4_0, 288, 166, 15936},
+              {DType::kQ4_1, 320, 150, 16000},  {DType::kF32, 2048, 23, 15702},
+              {DType::kF16, 1024, 46, 15702},   {DType::kU8Affine, 512, 93, 15872},
+              {DType::kQ5_0, 352, 136, 15958},  {DType::kQ5_1, 384, 125, 16000},
+              {DType::kMXFP4, 272, 176, 15958}, {DType::kQ6_K, 3360, 14, 15680},
+              {DType::kQ5_K, 2816, 17, 15958},  {DType::kQ4_K, 2304, 20, 15360},
+              {DType::kQ3_K, 1760, 27, 15840},  {DType::kQ2_K, 1344, 35, 15680}};
   for (const auto& row : rows) {
-    const auto t = test::make_tensor("t", row.dtype, SheetLayout::kPacked16, {16, 32});
+    const auto t = test::make_tensor("t", row.dtype, SheetLayout::kPacked16, {16, 256});
     const auto plan = pixelfs::make_plan(std::span(&t.input, 1), {});
     REQUIRE(plan);
     REQUIRE(plan->front().directory.unit_bytes == row.unit);

@@ -1,15 +1,5 @@
 // Q4_0 and Q4_1: f16 factors of the 16 rows, then four lines of nibbles.
 
-/// Four lines of nibbles: the low ones are columns 0 .. 15, the high ones 16 .. 31.
-PX_INLINE void load_nibbles(const std::uint8_t* lines, Vb (&w)[8]) {
-  PX_UNROLL
-  for (int j = 0; j < 4; ++j) {
-    const Vb both = load_b(lines + 64 * j);
-    w[j] = and_b(both, set_b(15));
-    w[j + 4] = shr_b<4>(both);
-  }
-}
-
 struct BlockQ4_0 {
   static constexpr std::size_t kUnitBytes = 288;
   static constexpr std::uint32_t kSteps = 1;

@@ -26,8 +26,13 @@ PX_INLINE void store_tile(const TileOut& out, const Vf (&acc)[kTokens]) {
 /// pages where the processor's own prefetcher stops.
 constexpr std::size_t kAheadBytes = 4096;
 
-PX_INLINE void prefetch_unit(const std::uint8_t* unit, std::size_t unit_bytes) {
-  for (std::size_t at = 0; at < unit_bytes; at += 64) __builtin_prefetch(unit + kAheadBytes + at);
+/// Asks for the part of a unit's successor that step s stands for: units of many steps would
+/// otherwise ask for more lines at once than the processor keeps track of.
+template <class Block>
+PX_INLINE void prefetch_step(const std::uint8_t* unit, std::uint32_t s) {
+  constexpr std::size_t kBytes = Block::kUnitBytes / Block::kSteps;
+  const std::uint8_t* part = unit + kAheadBytes + s * kBytes;
+  for (std::size_t at = 0; at < kBytes; at += 64) __builtin_prefetch(part + at);
 }
 
 /// acc after one step of one token. Two integer chains of four: one of eight would wait for itself
@@ -62,8 +67,8 @@ void stream_tile(UnitCursor at, std::uint32_t blocks, const std::uint8_t* panel,
     blocks -= static_cast<std::uint32_t>(span.count);
     const std::uint8_t* unit = span.units;
     for (std::uint64_t u = 0; u < span.count; ++u, unit += Block::kUnitBytes) {
-      prefetch_unit(unit, Block::kUnitBytes);
       for (std::uint32_t s = 0; s < Block::kSteps; ++s) {
+        prefetch_step<Block>(unit, s);
         const PanelBlock<kTokens> p{panel};
         StepWeights<Form> w;
         Block::load(unit, s, w);
@@ -118,7 +123,7 @@ struct ElementBf16 {
 struct ElementAffine {  // q / 255 * (max - min) + min, every step rounded
   static constexpr std::size_t kBytes = 1;
   PX_INLINE static Vf load(const std::uint8_t* p, Vf width, Vf low) {
-    return add(mul(div(load_u8(p), set_f(255.0F)), width), low);
+    return add(mul(div(to_f(load_u8(p)), set_f(255.0F)), width), low);
   }
 };
 
@@ -192,10 +197,28 @@ void matmul_chunk(const MatmulChunk& chunk) {
       return block_matmul<BlockQ4_0>(chunk);
     case 3:
       return block_matmul<BlockQ4_1>(chunk);
+    case 6:
+      return block_matmul<BlockQ5_0>(chunk);
+    case 7:
+      return block_matmul<BlockQ5_1>(chunk);
     case 8:
       return block_matmul<BlockQ8_0>(chunk);
+    case 10:
+      return block_matmul<BlockQ2_K>(chunk);
+    case 11:
+      return block_matmul<BlockQ3_K>(chunk);
+    case 12:
+      return block_matmul<BlockQ4_K>(chunk);
+    case 13:
+      return block_matmul<BlockQ5_K>(chunk);
+    case 14:
+      return block_matmul<BlockQ6_K>(chunk);
+    case 20:
+      return block_matmul<BlockIQ4_NL>(chunk);
     case 30:
       return element_matmul<ElementBf16>(chunk);
+    case 39:
+      return block_matmul<BlockMXFP4>(chunk);
     case 129:
       return element_matmul<ElementAffine>(chunk);
     default:

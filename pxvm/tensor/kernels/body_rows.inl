@@ -176,7 +176,7 @@ void dequantize_q8_row(const std::int8_t* q, const std::uint16_t* d, std::size_t
   for (std::size_t i = 0; i < n; i += 16) {
     float first[16];
     store_f(first, load_f16_n(d + i / 32, 1));
-    const Vf bits = load_u8(q + i);
+    const Vf bits = to_f(load_u8(q + i));
     store_f(out + i, mul(set_f(first[0]), select_lt(bits, half, bits, sub(bits, set_f(256.0F)))));
   }
 }

@@ -4,7 +4,9 @@
 #include "pxvm/tensor/kernels/kernel_table.hpp"
 
 #define PX_INLINE inline __attribute__((always_inline))
-#define PX_UNROLL _Pragma("GCC unroll 8")
+#define PX_UNROLL _Pragma("GCC unroll 1")
+// Long functions are called, not repeated in each of the many tiles: that took minutes to compile.
+#define PX_CALL __attribute__((noinline, unused))
 
 namespace pxos::tensor {
 namespace {
@@ -20,8 +22,13 @@ constexpr std::uint32_t kSliceSteps = 32;
 #include "pxvm/tensor/kernels/body_panel.inl"
 #include "pxvm/tensor/kernels/body_units.inl"
 #include "pxvm/tensor/kernels/block.inl"
+#include "pxvm/tensor/kernels/block_lines.inl"
 #include "pxvm/tensor/kernels/block_q8_0.inl"
 #include "pxvm/tensor/kernels/block_q4.inl"
+#include "pxvm/tensor/kernels/block_q5.inl"
+#include "pxvm/tensor/kernels/block_levels.inl"
+#include "pxvm/tensor/kernels/block_q4_k.inl"
+#include "pxvm/tensor/kernels/block_k16.inl"
 #include "pxvm/tensor/kernels/body_prefill.inl"
 #include "pxvm/tensor/kernels/body_matmul.inl"
 #include "pxvm/tensor/kernels/body_matmul_table.inl"

@@ -4,6 +4,7 @@
 
 #define PX_INLINE inline __attribute__((always_inline))
 #define PX_UNROLL _Pragma("GCC unroll 8")
+#define PX_CALL PX_INLINE
 
 namespace pxos::tensor {
 

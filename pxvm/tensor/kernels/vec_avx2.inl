@@ -132,10 +132,9 @@ PX_INLINE Vf load_bf16(const void* p) {
   const std::uint8_t* bytes = static_cast<const std::uint8_t*>(p);
   return {widen_bf16(load_128(bytes)), widen_bf16(load_128(bytes + 16))};
 }
-PX_INLINE Vf load_u8(const void* p) {
+PX_INLINE Vi load_u8(const void* p) {
   const __m128i bytes = load_128(p);
-  return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
-          _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
+  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
 }
 
 PX_INLINE float fold_add(Vf x) {

@@ -108,9 +108,9 @@ PX_INLINE Vf load_bf16(const void* p) {
   const __m256i half = _mm256_loadu_si256(static_cast<const __m256i*>(p));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
 }
-PX_INLINE Vf load_u8(const void* p) {
+PX_INLINE Vi load_u8(const void* p) {
   const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
-  return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
+  return {_mm512_cvtepu8_epi32(bytes)};
 }
 
 PX_INLINE __m256 low_half(__m512 v) {

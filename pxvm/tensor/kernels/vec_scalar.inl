@@ -86,7 +86,7 @@ PX_INLINE void fma_half(const HalfLanes& a, const HalfLanes& b, const HalfLanes&
   const Ulongs odd = bits + (step & inexact & even);
   out = __builtin_convertvector(reinterpret_cast<Doubles>(odd), HalfLanes);
 }
-PX_INLINE Vf fma(Vf a, Vf b, Vf c) {
+PX_CALL Vf fma(Vf a, Vf b, Vf c) {
   HalfLanes x[2], y[2], z[2], out[2];
   __builtin_memcpy(x, &a, sizeof x);
   __builtin_memcpy(y, &b, sizeof y);
@@ -149,7 +149,7 @@ PX_INLINE Vf load_f16_n(const std::uint16_t* p, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) half[i] = p[i];
   return widen_f16(half);
 }
-PX_INLINE Vf load_f16(const void* p) {
+PX_CALL Vf load_f16(const void* p) {
   std::uint16_t half[16];
   __builtin_memcpy(half, p, sizeof half);
   return load_f16_n(half, 16);
@@ -176,11 +176,11 @@ PX_INLINE Vf load_bf16(const void* p) {
   for (int i = 0; i < 16; ++i) bits[i] = std::uint32_t{half[i]} << 16;
   return {reinterpret_cast<Lanes>(bits)};
 }
-PX_INLINE Vf load_u8(const void* p) {
+PX_INLINE Vi load_u8(const void* p) {
   std::uint8_t bytes[16];
   __builtin_memcpy(bytes, p, sizeof bytes);
-  Vf x;
-  for (int i = 0; i < 16; ++i) x.v[i] = static_cast<float>(bytes[i]);
+  Vi x;
+  for (int i = 0; i < 16; ++i) x.v[i] = bytes[i];
   return x;
 }
 
@@ -309,7 +309,7 @@ PX_INLINE Vb shl_b(Vb a) {
   return {a.v << kBits};
 }
 /// table[16][index]; every index below 16.
-PX_INLINE Vb lookup_b(const std::uint8_t* table, Vb index) {
+PX_CALL Vb lookup_b(const std::uint8_t* table, Vb index) {
   Vb out;
   for (int i = 0; i < 64; ++i) out.v[i] = table[index.v[i]];
   return out;
@@ -322,7 +322,7 @@ PX_INLINE Vi broadcast_dword(const std::int8_t* x) {
   return set_i(four);
 }
 /// sum[r] += sum over i < 4 of w[4 r + i] * x[i], exact; every w <= 127.
-PX_INLINE Vi dot_small(Vi sum, Vb w, Vi x) {
+PX_CALL Vi dot_small(Vi sum, Vb w, Vi x) {
   std::int8_t four[4];
   const std::int32_t lane = x.v[0];
   __builtin_memcpy(four, &lane, sizeof four);

@@ -241,7 +241,11 @@ TEST_CASE("The recorded models import bit-exactly", "[import][conformance]") {
       "TinyStories-656K-gguf/derived/TinyStories-656K-F16-fixtok.gguf",
       "TinyStories-656K-gguf/derived/TinyStories-656K-BF16-fixtok.gguf",
       "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_0-fixtok.gguf",
-      "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_1-fixtok.gguf"};
+      "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_1-fixtok.gguf",
+      "TinyStories-656K-gguf/derived/TinyStories-656K-Q5_0-fixtok.gguf",
+      "TinyStories-656K-gguf/derived/TinyStories-656K-Q5_1-fixtok.gguf",
+      "TinyStories-656K-gguf/derived/TinyStories-656K-IQ4_NL-fixtok.gguf",
+      "TinyStories-656K-gguf/derived/TinyStories-656K-Q4_K_M-fixtok.gguf"};
   const TempFolder folder;
   for (const std::string& name : names) {
     CAPTURE(name);

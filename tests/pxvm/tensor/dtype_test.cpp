@@ -12,13 +12,16 @@ TEST_CASE("dtypes are found by code and by text", "[tensor][dtype]") {
   CHECK(dtype_from_text("u8affine").value() == DType::kU8Affine);
   CHECK(info(DType::kQ8_0).block_bytes == 34);
   CHECK(info(DType::kQ4_0).unit_bytes == 288);
+  CHECK(dtype_from_text("q4_k").value() == DType::kQ4_K);
+  CHECK(dtype_from_code(39).value() == DType::kMXFP4);
+  CHECK(info(DType::kQ6_K).unit_bytes == 3360);
 }
 
 TEST_CASE("unknown dtypes are refused with the list of known ones", "[tensor][dtype]") {
-  const auto by_code = dtype_from_code(12);
+  const auto by_code = dtype_from_code(9);
   REQUIRE_FALSE(by_code);
   CHECK(by_code.error().code == Errc::kUnsupported);
-  CHECK(by_code.error().message.find("12") != std::string::npos);
+  CHECK(by_code.error().message.find("9:") != std::string::npos);
   CHECK(by_code.error().message.find("q8_0") != std::string::npos);
   CHECK_FALSE(dtype_from_text("Q8_0"));
   CHECK_FALSE(dtype_from_text(""));

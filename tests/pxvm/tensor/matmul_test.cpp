@@ -1,4 +1,4 @@
-#include "pxvm/tensor/quantize.hpp"
+#include "tests/pxvm/tensor/block_reference.hpp"
 #include "tests/pxvm/tensor/tensor_fixture.hpp"
 
 #include <algorithm>
@@ -42,35 +42,25 @@ QuantizedBlock quantize(const float* x) {
   return out;
 }
 
-/// Integer weights and scales of one canonical block.
-struct WeightBlock {
-  float d = 0;
-  float m = 0;
-  int q[32] = {};
-};
-
-WeightBlock read_block(DType dtype, const std::uint8_t* block) {
-  const auto half = [&](int i) {
-    return f16_to_f32(static_cast<std::uint16_t>(block[2 * i] | block[2 * i + 1] << 8));
-  };
-  WeightBlock out;
-  out.d = half(0);
-  if (dtype == DType::kQ8_0) {
-    for (int k = 0; k < 32; ++k) out.q[k] = static_cast<std::int8_t>(block[2 + k]);
-    return out;
+/// y after columns [first, first + width) of one block, by the words of ops.hpp.
+float add_group(float y, DType dtype, const std::uint8_t* block, unsigned first,
+                const QuantizedBlock& x) {
+  const unsigned width = test::group_columns(dtype);
+  const test::ReferenceElement factors = test::reference_element(dtype, block, first);
+  int dot = 0;
+  int sum = 0;
+  for (unsigned k = first; k < first + width; ++k) {
+    dot += test::reference_element(dtype, block, k).level * x.q[k % 32];
+    sum += x.q[k % 32];
   }
-  const bool has_min = dtype == DType::kQ4_1;
-  if (has_min) out.m = half(1);
-  const std::uint8_t* nibbles = block + (has_min ? 4 : 2);
-  for (int k = 0; k < 32; ++k) {
-    const int nibble = k < 16 ? nibbles[k] & 15 : nibbles[k - 16] >> 4;
-    out.q[k] = has_min ? nibble : nibble - 8;
-  }
-  return out;
+  y = std::fma(static_cast<float>(dot), factors.scale * x.scale, y);
+  if (!factors.has_minimum) return y;
+  return std::fma(factors.minimum, x.scale * static_cast<float>(sum), y);
 }
 
 float expected_element(const OwnedPacked& w, std::int64_t row, const float* x) {
-  const DTypeInfo& entry = info(w.tensor.dtype);
+  const DType dtype = w.tensor.dtype;
+  const DTypeInfo& entry = info(dtype);
   float y = 0;
   if (entry.block_elems == 1) {
     const std::vector<float> values = w.row(row);
@@ -80,19 +70,12 @@ float expected_element(const OwnedPacked& w, std::int64_t row, const float* x) {
     return y;
   }
   const Bytes bytes = w.canonical_row(row);
-  for (std::int64_t b = 0; b < w.tensor.cols / 32; ++b) {
-    const QuantizedBlock a = quantize(x + 32 * b);
-    const WeightBlock block =
-        read_block(w.tensor.dtype, bytes.data() + static_cast<std::size_t>(b) * entry.block_bytes);
-    int dot = 0;
-    int sum = 0;
-    for (int k = 0; k < 32; ++k) {
-      dot += a.q[k] * block.q[k];
-      sum += a.q[k];
-    }
-    y = std::fma(static_cast<float>(dot), block.d * a.scale, y);
-    if (w.tensor.dtype == DType::kQ4_1) {
-      y = std::fma(block.m, a.scale * static_cast<float>(sum), y);
+  for (std::int64_t k = 0; k < w.tensor.cols; k += 32) {
+    const QuantizedBlock a = quantize(x + k);
+    const auto at = static_cast<std::size_t>(k) / entry.block_elems * entry.block_bytes;
+    const unsigned start = static_cast<unsigned>(k) % entry.block_elems;
+    for (unsigned first = start; first < start + 32; first += test::group_columns(dtype)) {
+      y = add_group(y, dtype, bytes.data() + at, first, a);
     }
   }
   return y;
@@ -124,25 +107,51 @@ void check_all_variants(const OwnedPacked& w, const OwnedF32& x) {
   }
 }
 
-constexpr DType kWeightTypes[] = {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,    DType::kF32,
-                                  DType::kF16,  DType::kBF16, DType::kU8Affine};
+constexpr DType kWeightTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16,   DType::kU8Affine,
+                                  DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,   DType::kQ5_0,
+                                  DType::kQ5_1, DType::kQ2_K, DType::kQ3_K,   DType::kQ4_K,
+                                  DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kMXFP4};
+
+/// About `cols` columns in whole units.
+std::int64_t whole_units(DType dtype, std::int64_t cols) {
+  const std::int64_t unit = info(dtype).unit_cols;
+  return (cols + unit - 1) / unit * unit;
+};
 
 }  // namespace
 
 TEST_CASE("matmul gives the documented bits for every dtype, kernel set and thread count",
           "[tensor][matmul]") {
   for (const DType dtype : kWeightTypes) {
-    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(53, 96, 7));
+    const std::int64_t cols = whole_units(dtype, 96);
+    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(53, cols, 7));
     for (const std::int64_t tokens : {1, 2, 3, 5, 8, 9, 21}) {
-      check_all_variants(w, test::random_matrix(tokens, 96, 11));
+      check_all_variants(w, test::random_matrix(tokens, cols, 11));
+    }
+  }
+}
+
+TEST_CASE("matmul keeps its bits when columns fill several cache slices", "[tensor][matmul]") {
+  for (const DType dtype : kWeightTypes) {
+    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(37, 2304, 13));
+    for (const std::int64_t tokens : {1, 7}) {
+      const OwnedF32 x = test::random_matrix(tokens, 2304, 14);
+      const auto expected = bits_of(expected_product(w, x).values);
+      for (const KernelTable* kernels : available_kernels()) {
+        INFO(kernels->name << ' ' << info(dtype).text << " T=" << tokens);
+        test::with_context({kernels, 2}, [&](OpContext& ctx) {
+          CHECK(bits_of(product(ctx, w, x).values) == expected);
+        });
+      }
     }
   }
 }
 
 TEST_CASE("matmul does not depend on where units lie", "[tensor][matmul]") {
-  const OwnedF32 values = test::random_matrix(70, 160, 3);
-  const OwnedF32 x = test::random_matrix(13, 160, 4);
   for (const DType dtype : kWeightTypes) {
+    const std::int64_t cols = whole_units(dtype, 160);
+    const OwnedF32 values = test::random_matrix(70, cols, 3);
+    const OwnedF32 x = test::random_matrix(13, cols, 4);
     const OwnedPacked plain = test::pack_matrix(dtype, values);
     const auto expected = bits_of(expected_product(plain, x).values);
     for (const test::Layout& layout :
@@ -158,9 +167,10 @@ TEST_CASE("matmul does not depend on where units lie", "[tensor][matmul]") {
 }
 
 TEST_CASE("matmul splits batches without changing a bit", "[tensor][matmul]") {
-  const OwnedF32 x = test::random_matrix(40, 320, 5);
   for (const DType dtype : kWeightTypes) {
-    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(48, 320, 6));
+    const std::int64_t cols = whole_units(dtype, 320);
+    const OwnedF32 x = test::random_matrix(40, cols, 5);
+    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(48, cols, 6));
     for (const KernelTable* kernels : available_kernels()) {
       test::with_context({kernels, 3}, [&](OpContext& ctx) {
         const OwnedF32 whole = product(ctx, w, x);
@@ -181,18 +191,18 @@ TEST_CASE("matmul splits batches without changing a bit", "[tensor][matmul]") {
 
 TEST_CASE("matmul of extreme weights and activations stays exact", "[tensor][matmul]") {
   // All products at their largest: AVX2's 16-bit pair sums must not saturate.
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+  for (const DType dtype : test::block_types()) {
     const std::uint32_t block = info(dtype).block_bytes;
+    const std::int64_t cols = 2 * std::int64_t{info(dtype).block_elems};
     std::vector<std::uint8_t> canonical(std::size_t{16} * 2 * block);
     for (std::size_t i = 0; i < canonical.size(); ++i) {
-      const std::size_t at = i % block;
-      const std::size_t row = i / (2 * block);
       const std::uint8_t quants[] = {0x80, 0xFF, 0x7F, 0x00, 0x81, 0xF0, 0x0F, 0x88};
-      canonical[i] = at < 4 ? (at % 2 == 0 ? 0x00 : 0x3C) : quants[row % 8];
+      canonical[i] = quants[i / (2 * block) % 8];
     }
-    const OwnedPacked w = test::pack_canonical(dtype, 16, 64, canonical);
-    OwnedF32 x(3, 64);
-    for (std::int64_t k = 0; k < 64; ++k) {
+    for (std::size_t b = 0; b < 32; ++b) test::set_factors(dtype, canonical.data() + b * block);
+    const OwnedPacked w = test::pack_canonical(dtype, 16, cols, canonical);
+    OwnedF32 x(3, cols);
+    for (std::int64_t k = 0; k < cols; ++k) {
       x.at(0, k) = 5.0F;
       x.at(1, k) = -5.0F;
       x.at(2, k) = k % 2 == 0 ? 5.0F : -5.0F;
@@ -202,11 +212,12 @@ TEST_CASE("matmul of extreme weights and activations stays exact", "[tensor][mat
 }
 
 TEST_CASE("matmul poisons rows that see a non-finite block and no others", "[tensor][matmul]") {
-  OwnedF32 x = test::random_matrix(4, 64, 9);
-  x.at(1, 3) = kNan;
-  x.at(2, 40) = -kInf;
   for (const DType dtype : kWeightTypes) {
-    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(20, 64, 10));
+    const std::int64_t cols = whole_units(dtype, 64);
+    OwnedF32 x = test::random_matrix(4, cols, 9);
+    x.at(1, 3) = kNan;
+    x.at(2, 40) = -kInf;
+    const OwnedPacked w = test::pack_matrix(dtype, test::random_matrix(20, cols, 10));
     check_all_variants(w, x);
     test::with_context({available_kernels().back(), 1}, [&](OpContext& ctx) {
       const OwnedF32 y = product(ctx, w, x);
@@ -219,11 +230,12 @@ TEST_CASE("matmul poisons rows that see a non-finite block and no others", "[ten
 }
 
 TEST_CASE("matmul handles zero and denormal activation blocks", "[tensor][matmul]") {
-  OwnedF32 x(3, 64);
-  for (std::int64_t k = 32; k < 64; ++k) x.at(1, k) = k % 2 == 0 ? 0x1p-149F * 190 : -0x1p-149F;
-  for (std::int64_t k = 0; k < 32; ++k) x.at(2, k) = 0x1p-149F;
   for (const DType dtype : kWeightTypes) {
-    check_all_variants(test::pack_matrix(dtype, test::random_matrix(16, 64, 12)), x);
+    const std::int64_t cols = whole_units(dtype, 64);
+    OwnedF32 x(3, cols);
+    for (std::int64_t k = 32; k < 64; ++k) x.at(1, k) = k % 2 == 0 ? 0x1p-149F * 190 : -0x1p-149F;
+    for (std::int64_t k = 0; k < 32; ++k) x.at(2, k) = 0x1p-149F;
+    check_all_variants(test::pack_matrix(dtype, test::random_matrix(16, cols, 12)), x);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "pxvm/tensor/quantize.hpp"
 
+#include "pxvm/tensor/block.hpp"
 #include "tests/pxvm/tensor/tensor_fixture.hpp"
 
 #include <bit>
@@ -115,9 +116,12 @@ TEST_CASE("dequantize_row reads hand-made blocks", "[tensor][quantize]") {
   CHECK(out[31] == 14.5F);
 }
 
+constexpr DType kQuantised[] = {DType::kQ8_0, DType::kQ4_0,   DType::kQ4_1, DType::kQ5_0,
+                                DType::kQ5_1, DType::kIQ4_NL, DType::kMXFP4};
+
 TEST_CASE("quantised blocks lie within half a step of their input", "[tensor][quantize]") {
   const test::OwnedF32 x = test::random_matrix(1, 3200, 1);
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+  for (const DType dtype : kQuantised) {
     const std::vector<float> out = round_trip(dtype, x.values);
     for (std::size_t b = 0; b < 100; ++b) {
       float low = 0;
@@ -133,6 +137,11 @@ TEST_CASE("quantised blocks lie within half a step of their input", "[tensor][qu
       float step = amax / 127.0F * 0.5F;
       if (dtype == DType::kQ4_0) step = amax / 8.0F;
       if (dtype == DType::kQ4_1) step = (high - low) / 15.0F * 0.5F;
+      if (dtype == DType::kQ5_0) step = amax / 16.0F;
+      if (dtype == DType::kQ5_1) step = (high - low) / 31.0F * 0.5F;
+      // Levels are unequal: the widest gaps, and what the best fit gives up at the ends.
+      if (dtype == DType::kIQ4_NL) step = amax * 0.2F;
+      if (dtype == DType::kMXFP4) step = amax * 0.25F;  // 7.99 becomes 6
       const float limit = step + amax * 0x1p-9F;
       for (std::size_t k = b * 32; k < b * 32 + 32; ++k) {
         CHECK(std::abs(out[k] - x.values[k]) <= limit);
@@ -156,7 +165,7 @@ TEST_CASE("Q8_0 quantisation rounds half away from zero", "[tensor][quantize]") 
 }
 
 TEST_CASE("constant, zero and extreme blocks survive", "[tensor][quantize]") {
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+  for (const DType dtype : kQuantised) {
     CHECK(round_trip(dtype, block_of(0, 0)) == block_of(0, 0));
     for (const float value : round_trip(dtype, block_of(2.0F, 0))) {
       CHECK(value == Approx(2.0F).epsilon(0.01));
@@ -167,7 +176,8 @@ TEST_CASE("constant, zero and extreme blocks survive", "[tensor][quantize]") {
 
 TEST_CASE("a block with a non-finite value becomes NaN, its neighbours do not",
           "[tensor][quantize]") {
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1}) {
+  for (const DType dtype : kQuantised) {
+    if (dtype == DType::kMXFP4) continue;  // has no NaN
     for (const float bad : {kNan, kInf, -kInf}) {
       std::vector<float> in(64, 1.0F);
       in[40] = bad;
@@ -176,6 +186,34 @@ TEST_CASE("a block with a non-finite value becomes NaN, its neighbours do not",
       CHECK(std::isnan(out[32]));
       CHECK(std::isnan(out[40]));
     }
+  }
+}
+
+TEST_CASE("an MXFP4 block with a non-finite value becomes infinite", "[tensor][quantize]") {
+  std::vector<float> in(64, 1.0F);
+  in[40] = kNan;
+  const std::vector<float> out = round_trip(DType::kMXFP4, in);
+  CHECK(out[0] == 1.0F);
+  CHECK(std::isinf(out[32]));
+}
+
+TEST_CASE("values that are levels survive", "[tensor][quantize]") {
+  std::vector<float> fp4(32);
+  std::vector<float> iq4(32);
+  constexpr float kFp4[] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
+  for (std::size_t k = 0; k < 32; ++k) {
+    fp4[k] = kFp4[k % 8] * (k < 16 ? 0.25F : -0.25F);
+    iq4[k] = 0.5F * static_cast<float>(kIq4Levels[k % 16]);
+  }
+  CHECK(round_trip(DType::kMXFP4, fp4) == fp4);
+  CHECK(round_trip(DType::kIQ4_NL, iq4) == iq4);
+}
+
+TEST_CASE("what can be quantised is a dtype without group scales", "[tensor][quantize]") {
+  for (const DType dtype : kQuantised) CHECK(can_quantize(dtype));
+  CHECK(can_quantize(DType::kF16));
+  for (const DType dtype : {DType::kQ4_K, DType::kQ6_K, DType::kI8, DType::kU8Affine}) {
+    CHECK_FALSE(can_quantize(dtype));
   }
 }
 

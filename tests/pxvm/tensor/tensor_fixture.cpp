@@ -3,6 +3,7 @@
 #include "pxvm/base/checked.hpp"
 #include "pxvm/tensor/pack.hpp"
 #include "pxvm/tensor/quantize.hpp"
+#include "tests/pxvm/tensor/block_reference.hpp"
 
 #include <bit>
 #include <cmath>
@@ -77,6 +78,11 @@ OwnedPacked pack_matrix(DType dtype, const OwnedF32& values, const Layout& layou
     out.tensor.affine_min = range.min;
     out.tensor.affine_max = range.max;
     return out;
+  }
+  if (!can_quantize(dtype)) {
+    const std::size_t blocks = canonical.size() / info(dtype).block_bytes;
+    canonical = random_blocks(dtype, blocks, std::bit_cast<std::uint32_t>(values.values[0]), true);
+    return pack_canonical(dtype, values.rows, values.cols, std::move(canonical), layout);
   }
   for (std::int64_t r = 0; r < values.rows; ++r) {
     const std::span<const float> row(values.values.data() + r * values.stride, index(values.cols));

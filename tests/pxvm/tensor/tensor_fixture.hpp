@@ -47,6 +47,7 @@ struct OwnedPacked {
   [[nodiscard]] Bytes canonical_row(std::int64_t r) const;
 };
 
+/// Quantised `values`; for dtypes nothing quantises to, random blocks seeded by the first value.
 OwnedPacked pack_matrix(DType dtype, const OwnedF32& values, const Layout& layout = {});
 /// Packs canonical bytes as they are.
 OwnedPacked pack_canonical(DType dtype, std::int64_t rows, std::int64_t cols,
