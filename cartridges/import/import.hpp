@@ -35,7 +35,7 @@ using FindProgram = std::function<Result<ProgramSource>(std::string_view archite
 struct ImportOptions {
   std::filesystem::path output;
   std::string name;                       ///< of the cartridge; empty = from the model's own name
-  std::optional<tensor::DType> as_dtype;  ///< kF32: every tensor is dequantised; no other value yet
+  std::optional<tensor::DType> as_dtype;  ///< what every matrix becomes (can_quantize)
   /// How the mount keeps keys and values: 8, 16 or 32 bits; none = 32 with f32 weights, else 16.
   std::optional<int> kv_bits;
   FindProgram find_program;  ///< required

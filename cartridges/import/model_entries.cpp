@@ -1,5 +1,7 @@
 #include "cartridges/import/model_entries.hpp"
 
+#include "pxvm/tensor/quantize.hpp"
+
 #include <system_error>
 
 namespace pxos::cartridges {
@@ -24,9 +26,9 @@ class EntrySink final : public pixelfs::SheetSink {
 Result<void> check_options(const ImportOptions& options) {
   if (!options.find_program) return fail(Errc::kUsage, "import needs a program finder");
   if (options.output.empty()) return fail(Errc::kUsage, "import needs an output path");
-  if (options.as_dtype && *options.as_dtype != tensor::DType::kF32)
-    return fail(Errc::kUnsupported, "import as {} is not supported yet (f32 is)",
-                tensor::info(*options.as_dtype).text);
+  if (options.as_dtype && !tensor::can_quantize(*options.as_dtype))
+    return fail(Errc::kUnsupported, "import as {}: expected one of {}",
+                tensor::info(*options.as_dtype).text, tensor::quantizable_dtypes());
   if (!options.name.empty()) PX_CHECK(check_cartridge_name(options.name));
   std::error_code error;
   if (!options.overwrite && std::filesystem::exists(options.output, error))

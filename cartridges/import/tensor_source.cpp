@@ -4,37 +4,57 @@
 #include "pxvm/tensor/quantize.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <vector>
 
 namespace pxos::cartridges {
 namespace {
 
 using tensor::DType;
 
-// Elements dequantised at a time; a multiple of every block size.
+// Elements converted at a time; a multiple of every block size.
 constexpr std::uint64_t kChunkElements = 4096;
 
-/// The canonical bytes of a quantised tensor as if they were f32: out = f32 bytes [offset, offset +
-/// out.size()). Works on chunks of blocks; a tensor's rows are whole blocks, so rows need no care
-/// of their own.
-void read_as_f32(DType dtype, Bytes canonical, std::uint64_t offset, MutBytes out) {
+std::uint64_t bytes_of(DType dtype, std::uint64_t elements) {
   const tensor::DTypeInfo& info = tensor::info(dtype);
-  const std::uint64_t elements = canonical.size() / info.block_bytes * info.block_elems;
-  std::array<float, kChunkElements> chunk{};
-  while (!out.empty()) {
-    const std::uint64_t first = offset / 4 / kChunkElements * kChunkElements;
-    const std::uint64_t count = std::min(kChunkElements, elements - first);
-    const Bytes blocks = canonical.subspan(first / info.block_elems * info.block_bytes,
-                                           count / info.block_elems * info.block_bytes);
-    tensor::dequantize_row(dtype, blocks, std::span(chunk).first(count));
-    const std::uint64_t skip = offset - first * 4;
-    const std::uint64_t take = std::min<std::uint64_t>(count * 4 - skip, out.size());
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(chunk.data());
-    std::memcpy(out.data(), bytes + skip, take);
-    offset += take;
-    out = out.subspan(take);
+  return elements / info.block_elems * info.block_bytes;
+}
+
+/// A tensor's bytes as another dtype, made when they are read. A row is whole blocks of both
+/// dtypes, so rows need no care of their own.
+struct Conversion {
+  DType from;
+  DType to;
+  std::uint64_t elements;
+
+  /// out = converted bytes [offset, offset + out.size()).
+  void read(Bytes canonical, std::uint64_t offset, MutBytes out) const {
+    const std::uint64_t chunk_bytes = bytes_of(to, kChunkElements);
+    ByteVector converted(chunk_bytes);
+    std::vector<float> values(kChunkElements);
+    while (!out.empty()) {
+      const std::uint64_t first = offset / chunk_bytes * kChunkElements;
+      const std::uint64_t count = std::min(kChunkElements, elements - first);
+      const std::span<float> chunk = std::span(values).first(count);
+      const MutBytes bytes = MutBytes(converted).first(bytes_of(to, count));
+      tensor::dequantize_row(from, canonical.subspan(bytes_of(from, first), bytes_of(from, count)),
+                             chunk);
+      tensor::quantize_row(to, chunk, bytes);
+      const std::uint64_t skip = offset % chunk_bytes;
+      const std::uint64_t take = std::min<std::uint64_t>(bytes.size() - skip, out.size());
+      std::memcpy(out.data(), bytes.data() + skip, take);
+      offset += take;
+      out = out.subspan(take);
+    }
   }
+};
+
+/// What the tensor becomes: vectors f32; matrices `as`, unless their rows are not whole blocks of
+/// it.
+DType target_type(const GgufTensor& tensor, std::optional<DType> as) {
+  if (tensor.ne.size() == 1) return DType::kF32;
+  if (!as || tensor.ne[0] % tensor::info(*as).block_elems != 0) return tensor.dtype;
+  return *as;
 }
 
 }  // namespace
@@ -46,17 +66,16 @@ pixelfs::TensorInput tensor_source(const GgufFile& file, const GgufTensor& tenso
   input.name = tensor.name;
   input.shape = tensor.shape();
   input.layout = is_vector ? pixelfs::SheetLayout::kLinear : pixelfs::SheetLayout::kPacked16;
-  input.dtype = is_vector ? DType::kF32 : as.value_or(tensor.dtype);
+  input.dtype = target_type(tensor, as);
   const Bytes canonical = file.tensor_bytes(tensor);
-  const DType from = tensor.dtype;
-  const std::uint64_t size = input.dtype == from ? tensor.bytes : tensor.elements() * 4;
-  const bool converts = input.dtype != from;
-  input.read_canonical = [canonical, from, size, converts, name = tensor.name](
+  const Conversion conversion{tensor.dtype, input.dtype, tensor.elements()};
+  const std::uint64_t size = bytes_of(input.dtype, tensor.elements());
+  input.read_canonical = [canonical, conversion, size, name = tensor.name](
                              std::uint64_t offset, MutBytes out) -> Result<void> {
     if (!range_fits(offset, out.size(), size))
       return fail(Errc::kUsage, "tensor {}: {} bytes at {} of {}", name, out.size(), offset, size);
-    if (converts)
-      read_as_f32(from, canonical, offset, out);
+    if (conversion.from != conversion.to)
+      conversion.read(canonical, offset, out);
     else if (!out.empty())
       std::memcpy(out.data(), canonical.data() + offset, out.size());
     return {};

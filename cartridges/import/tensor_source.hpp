@@ -1,7 +1,7 @@
 #pragma once
 // A GGUF tensor as an input of the sheet writer. Vectors become linear f32 (norm gains are read
-// whole by the program); matrices keep their blocks bit-exactly as packed16, unless every tensor is
-// to be dequantised.
+// whole by the program); matrices keep their blocks bit-exactly as packed16, unless another dtype
+// is asked for.
 
 #include "cartridges/import/gguf.hpp"
 #include "pixelfs/sheet.hpp"
@@ -10,7 +10,8 @@
 
 namespace pxos::cartridges {
 
-/// Keeps: the file's bytes must outlive the input. `as`: empty, or kF32 to dequantise.
+/// Keeps: the file's bytes must outlive the input. `as`: empty, or what matrices become
+/// (can_quantize); those whose rows are not whole blocks of it keep their own dtype.
 [[nodiscard]] pixelfs::TensorInput tensor_source(const GgufFile& file, const GgufTensor& tensor,
                                                  std::optional<tensor::DType> as);
 

@@ -1,5 +1,6 @@
 // import: a model file of another system becomes a cartridge.
 
+#include "pxvm/tensor/quantize.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -71,7 +72,8 @@ VerbAction setup_import(CLI::App& verb) {
       ->required();
   verb.add_option("-o,--output", arguments->output,
                   "cartridge to write; default: SOURCE's name with .pxa, here");
-  verb.add_option("--as", arguments->as, "f32: dequantise every tensor");
+  verb.add_option("--as", arguments->as,
+                  "store every matrix as DTYPE: " + tensor::quantizable_dtypes());
   verb.add_option(
           "--kv-bits", arguments->kv_bits,
           "keys and values as 8 (half the memory), 16 or 32 bits; default 16, with --as f32 32")

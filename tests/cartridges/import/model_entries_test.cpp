@@ -33,6 +33,8 @@ TEST_CASE("Import options are checked before anything is read", "[import]") {
   CHECK(check_options(options).error().code == Errc::kInvalid);
   options = to(folder / "a.pxa");
   options.as_dtype = pxos::tensor::DType::kQ4_0;
+  CHECK(check_options(options).has_value());
+  options.as_dtype = pxos::tensor::DType::kQ4_K;
   CHECK(check_options(options).error().code == Errc::kUnsupported);
   options = to(folder.write("used.pxa", std::string_view("x")));
   CHECK(check_options(options).error().code == Errc::kUsage);

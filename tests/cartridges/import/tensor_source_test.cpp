@@ -71,6 +71,36 @@ TEST_CASE("A dequantised tensor reads the same from every offset", "[import]") {
   }
 }
 
+TEST_CASE("A matrix becomes another quantised type, the same from every offset", "[import]") {
+  const ByteVector bytes = file_bytes();
+  const auto file = GgufFile::parse(bytes).value();
+  const auto* tensor = file.find_tensor("w");
+  const auto input = tensor_source(file, *tensor, DType::kQ5_0);
+  REQUIRE(input.dtype == DType::kQ5_0);
+  std::vector<float> values(tensor->elements());
+  pxos::tensor::dequantize_row(DType::kQ8_0, file.tensor_bytes(*tensor), values);
+  ByteVector expected(values.size() / 32 * 22);
+  pxos::tensor::quantize_row(DType::kQ5_0, values, expected);
+  for (const std::size_t step : {std::size_t{5}, std::size_t{2816}, expected.size()}) {
+    ByteVector got(expected.size());
+    for (std::size_t at = 0; at < got.size(); at += step) {
+      const std::size_t count = std::min(step, got.size() - at);
+      REQUIRE(input.read_canonical(at, pxos::MutBytes(got).subspan(at, count)).has_value());
+    }
+    CHECK(got == expected);
+  }
+  CHECK(tensor_source(file, *tensor, DType::kQ8_0).dtype == DType::kQ8_0);
+}
+
+TEST_CASE("A matrix whose rows are not whole blocks keeps its type", "[import]") {
+  pxos::test::GgufBuilder builder;
+  builder.tensor("odd", {20, 3}, 1, ByteVector(120));
+  const ByteVector bytes = builder.build();
+  const auto file = GgufFile::parse(bytes).value();
+  CHECK(tensor_source(file, *file.find_tensor("odd"), DType::kQ5_1).dtype == DType::kF16);
+  CHECK(tensor_source(file, *file.find_tensor("odd"), DType::kF32).dtype == DType::kF32);
+}
+
 TEST_CASE("Reads outside the tensor are refused", "[import]") {
   const ByteVector bytes = file_bytes();
   const auto file = GgufFile::parse(bytes).value();
