@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 namespace pxos {
 
@@ -20,7 +21,8 @@ namespace pxos {
 class ChunkFunction {
  public:
   template <class F>
-  ChunkFunction(F& function)  // NOLINT(google-explicit-constructor): a call-site adaptor
+  requires(!std::is_same_v<std::remove_const_t<F>, ChunkFunction>)
+      ChunkFunction(F& function)  // NOLINT(google-explicit-constructor): a call-site adaptor
       : object_(&function), call_([](void* object, std::size_t chunk, std::size_t thread) {
           (*static_cast<F*>(object))(chunk, thread);
         }) {}

@@ -131,7 +131,7 @@ class MatmulJob {
   [[nodiscard]] std::int64_t tiles_per_chunk(const PackedTensor& w) const {
     const auto tile = static_cast<std::int64_t>(ctx_.kernels.matmul.tile_groups);
     const std::int64_t tiles = (w.row_groups() + tile - 1) / tile;
-    return std::clamp<std::int64_t>(tiles / (8 * static_cast<std::int64_t>(ctx_.pool.threads())), 1,
+    return std::clamp<std::int64_t>(tiles / (4 * static_cast<std::int64_t>(ctx_.pool.threads())), 1,
                                     kMostTilesPerChunk);
   }
 
