@@ -101,7 +101,7 @@ class Crew {
     if (size_ < threads_ && now >= shrunk_until_) {
       ++size_;
       shrunk_until_ = now + pause_;
-      debt_ = kMostDebt - kFirstStall;  // one more stall is enough
+      debt_ = kMostDebt - kFirstStalls;  // one or two more are enough
       last_event_ = now;
     }
     return size_;
@@ -134,10 +134,10 @@ class Crew {
     --size_;
   }
 
-  static constexpr Time::duration kMostDebt = milliseconds(5);
-  static constexpr Time::duration kFirstStall = milliseconds(2);
+  static constexpr Time::duration kMostDebt = milliseconds(20);
+  static constexpr Time::duration kFirstStalls = milliseconds(6);
   static constexpr Time::duration kFirstPause = milliseconds(20);
-  static constexpr Time::duration kLongestPause = milliseconds(640);
+  static constexpr Time::duration kLongestPause = milliseconds(320);
   static constexpr Time::duration kForgiveAfter = milliseconds(2000);
 
   std::size_t threads_;
