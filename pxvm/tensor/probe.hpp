@@ -1,6 +1,7 @@
 #pragma once
 // Probes of the machine's limits, for benchmarks: what a share is a share of. Measured in the same
-// run as the thing itself, because a shared machine changes from minute to minute.
+// run as the thing itself, because a shared machine changes from minute to minute. Limits are
+// measured on threads of their own, as many as the pool has; the barrier is the pool's.
 
 #include "pxvm/base/bytes.hpp"
 #include "pxvm/base/thread_pool.hpp"
