@@ -59,6 +59,7 @@ Result<std::int64_t> GuestHost::draw_text(vm::Machine& machine, std::string_view
 
 Result<std::int64_t> GuestHost::call(vm::Machine& machine, isa::HostCall call, std::int64_t a,
                                      std::int64_t b, std::int64_t c) {
+  if (quiescent_) quiescent_();
   const isa::HostCallInfo* info = isa::find_host_call(static_cast<std::uint32_t>(call));
   if (info == nullptr)
     return fail(Errc::kUnsupported, "host call {} is not known", static_cast<int>(call));

@@ -8,6 +8,7 @@
 #include "pxvm/vm/machine.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ class GuestHost final : public vm::HostPort {
   Result<std::int64_t> call(vm::Machine& machine, isa::HostCall call, std::int64_t a,
                             std::int64_t b, std::int64_t c) override;
 
+  /// `use` runs at the start of every call, when no instruction is under way: others may read the
+  /// guest's memory then.
+  void at_quiescent_point(std::function<void()> use) { quiescent_ = std::move(use); }
+
   /// Calls that were refused, oldest first; for the log.
   [[nodiscard]] const std::vector<std::string>& denied() const { return denied_; }
 
@@ -33,6 +38,7 @@ class GuestHost final : public vm::HostPort {
   const HostPorts& ports_;
   std::vector<std::string> granted_;
   std::vector<std::string> denied_;
+  std::function<void()> quiescent_;
   CounterRng rng_;
   std::chrono::steady_clock::time_point start_;
 };

@@ -111,9 +111,10 @@ Result<MountInfo> Hypervisor::Impl::mount(cartridges::Cartridge cartridge,
                        {wanted.context, wanted.batch, wanted.fuel, cap}));
   PX_CHECK(check_contents(*made));
   PX_TRY(std::vector<infinite_map::RegionSpec> regions, made->map_regions());
+  // Under the table's lock: whoever draws the map finds the mount of every region he sees.
+  const std::unique_lock lock(table_mutex);
   PX_CHECK(map.place_all(std::move(regions)));
   Slot slot{std::move(made), seconds_since(start)};
-  const std::unique_lock lock(table_mutex);
   const MountInfo info = describe(slot);
   note("mount", *slot.mount, "ok", slot.mount_seconds);
   mounts[name] = std::move(slot);
@@ -244,17 +245,26 @@ void Hypervisor::interrupt() {
   impl_->stop.store(true);
 }
 
+// Guests stand still only while their memory is copied. The mounts are kept until the picture is
+// drawn: their sheets are read then, and an unmount may come in between.
 pixelfs::Image Hypervisor::render_map(const infinite_map::Viewport& viewport, std::uint32_t width,
                                       std::uint32_t height) const {
-  const std::shared_lock lock(impl_->table_mutex);
-  std::vector<std::unique_lock<std::mutex>> paused;
-  for (const auto& [name, slot] : impl_->mounts) paused.push_back(slot.mount->pause());
-  auto image = impl_->map.render(viewport, width, height);
+  std::vector<std::shared_ptr<Mount>> kept;
+  const auto captured = [&] {
+    const std::shared_lock lock(impl_->table_mutex);
+    std::vector<std::unique_lock<std::mutex>> paused;
+    for (const auto& [name, slot] : impl_->mounts) {
+      kept.push_back(slot.mount);
+      paused.push_back(slot.mount->pause());
+    }
+    return impl_->map.capture(viewport, width, height);
+  }();
+  auto image = captured ? captured->draw() : tl::unexpected<Error>(captured.error());
   return image ? *std::move(image) : pixelfs::Image{};
 }
 
-infinite_map::Rect Hypervisor::map_bounds() const {
-  return impl_->map.bounds();
+infinite_map::Rect Hypervisor::map_bounds(std::string_view place) const {
+  return place.empty() ? impl_->map.bounds() : impl_->map.bounds_of(place);
 }
 std::vector<LogEntry> Hypervisor::log() const {
   return impl_->log.entries();

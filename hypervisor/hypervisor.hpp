@@ -122,7 +122,9 @@ class Hypervisor {
   /// Draws the map: a copy of the viewport, made between two tokens.
   [[nodiscard]] pixelfs::Image render_map(const infinite_map::Viewport& viewport,
                                           std::uint32_t width, std::uint32_t height) const;
-  [[nodiscard]] infinite_map::Rect map_bounds() const;
+  /// Around everything, or around the regions that `place` names (Map::bounds_of); empty when there
+  /// are none.
+  [[nodiscard]] infinite_map::Rect map_bounds(std::string_view place = {}) const;
 
   [[nodiscard]] std::vector<LogEntry> log() const;
   [[nodiscard]] std::string kernels() const;

@@ -104,6 +104,7 @@ Result<void> Mount::load_program(const MountContext& context, const MountLimits&
 
   pool_ = context.pool;
   host_ = std::make_unique<GuestHost>(*context.ports, manifest.capabilities, 0);
+  host_->at_quiescent_point([this] { let_readers_in(); });
   PX_TRY(session_, vm::Session::create(*linked));
   PX_TRY(machine_, vm::Machine::create(linked, {context.kernels, context.pool, context.stop,
                                                 host_.get(), limits.fuel, context.fusion}));
@@ -166,6 +167,14 @@ std::unique_lock<std::mutex> Mount::pause() const {
   std::unique_lock<std::mutex> lock(step_mutex_);
   readers_waiting_.fetch_sub(1);
   return lock;
+}
+
+/// Called by the guest's thread, which holds the step mutex, between two instructions.
+void Mount::let_readers_in() {
+  if (readers_waiting_.load() == 0) return;
+  step_mutex_.unlock();
+  while (readers_waiting_.load() > 0) std::this_thread::yield();
+  step_mutex_.lock();
 }
 
 Result<void> Mount::step(std::span<const std::int32_t> tokens, std::int64_t n_out) {

@@ -84,7 +84,8 @@ class Mount {
   /// Runs an entry without tensor arguments.
   Result<void> run(std::string_view entry);
 
-  /// Locks out the guest while the caller reads its memory; waits at most one step.
+  /// Locks out the guest while the caller reads its memory; waits at most one step, or until the
+  /// running program makes a host call.
   [[nodiscard]] std::unique_lock<std::mutex> pause() const;
 
   /// What the map shows of this mount.
@@ -103,6 +104,7 @@ class Mount {
   Result<void> load_text();
   std::optional<vm::WeightTensor> find_weight(const std::string& tensor_name) const;
   Result<void> step(std::span<const std::int32_t> tokens, std::int64_t n_out);
+  void let_readers_in();
 
   std::string name_;
   cartridges::Cartridge cartridge_;

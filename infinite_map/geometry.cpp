@@ -20,4 +20,11 @@ Rect united(const Rect& a, const Rect& b) {
   return {x, y, std::max(a.right(), b.right()) - x, std::max(a.bottom(), b.bottom()) - y};
 }
 
+Rect intersection(const Rect& a, const Rect& b) {
+  if (!a.overlaps(b)) return {};
+  const std::int64_t x = std::max(a.x, b.x);
+  const std::int64_t y = std::max(a.y, b.y);
+  return {x, y, std::min(a.right(), b.right()) - x, std::min(a.bottom(), b.bottom()) - y};
+}
+
 }  // namespace pxos::infinite_map

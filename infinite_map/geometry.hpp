@@ -41,4 +41,7 @@ using Viewport = Rect;
 /// Smallest rectangle around both; an empty one counts as nothing.
 [[nodiscard]] Rect united(const Rect& a, const Rect& b);
 
+/// What both cover; empty (0 x 0) when they do not overlap.
+[[nodiscard]] Rect intersection(const Rect& a, const Rect& b);
+
 }  // namespace pxos::infinite_map

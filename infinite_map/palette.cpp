@@ -68,4 +68,35 @@ Rgba unfilled_color(std::int64_t row) {
   return odd ? Rgba{24, 26, 34, 255} : Rgba{20, 22, 29, 255};
 }
 
+// The age palette keeps its brightness in the table (as 0..255 in r) and its hue apart.
+FalseColor::FalseColor(Palette palette, float scale)
+    : palette_(palette), steps_per_unit_(static_cast<float>(kSteps) / (scale > 0 ? scale : 1.0F)) {
+  for (int i = 0; i <= kSteps; ++i) {
+    const float t = static_cast<float>(i) / static_cast<float>(kSteps);
+    if (palette_ == Palette::kAge) {
+      positive_.push_back({channel(255 * (0.15F + 0.85F * magnitude(t))), 0, 0, 255});
+    } else {
+      positive_.push_back(palette_ == Palette::kHeat ? heat_color(t) : diverging_color(t));
+    }
+    negative_.push_back(palette_ == Palette::kDiverging ? diverging_color(-t) : positive_.back());
+  }
+  set_age(0);
+}
+
+void FalseColor::set_age(float age) {
+  hue_ = gradient(kAge, std::clamp(age, 0.0F, 1.0F));
+}
+
+Rgba FalseColor::operator()(float value) const {
+  if (std::isnan(value)) return kNotANumber;
+  const float step = std::min(std::fabs(value) * steps_per_unit_, static_cast<float>(kSteps));
+  const auto at = static_cast<std::size_t>(step + 0.5F);
+  if (palette_ != Palette::kAge) return value < 0 ? negative_[at] : positive_[at];
+  const std::uint32_t light = positive_[at].r;
+  const auto lit = [light](std::uint8_t c) {
+    return static_cast<std::uint8_t>((light * c + 127) / 255);
+  };
+  return {lit(hue_.r), lit(hue_.g), lit(hue_.b), 255};
+}
+
 }  // namespace pxos::infinite_map

@@ -4,6 +4,7 @@
 #include "pixelfs/font.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 namespace pxos::infinite_map {
@@ -14,18 +15,62 @@ constexpr std::int64_t kMinBlockPx = 5;   ///< finer block grids would hide the 
 constexpr std::int64_t kLabelHeight = 18;
 constexpr Rgba kLabelGround{10, 11, 14, 255};
 
-/// Picture columns (or rows) [begin, end) whose map coordinate lies in a half-open interval.
-struct Span {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  [[nodiscard]] std::int64_t size() const { return end - begin; }
-};
-
+/// Picture columns (or rows) whose centre's map coordinate lies in [low, high).
 /// Coordinates ascend, so both ends are binary searches.
 Span span_of(const std::vector<std::int64_t>& coordinates, std::int64_t low, std::int64_t high) {
   const auto begin = std::lower_bound(coordinates.begin(), coordinates.end(), low);
   const auto end = std::lower_bound(begin, coordinates.end(), high);
   return {begin - coordinates.begin(), end - coordinates.begin()};
+}
+
+/// floor(log2(map pixels per picture pixel)); 0 when zoomed in.
+unsigned level_of(std::int64_t view, std::int64_t picture) {
+  const auto ratio = static_cast<std::uint64_t>(view / picture);
+  return ratio < 2 ? 0U : static_cast<unsigned>(std::bit_width(ratio)) - 1U;
+}
+
+/// The part of a view's axis that a span of the picture shows, clipped to [low, high) and in
+/// coordinates that start at `low`.
+struct AxisPart {
+  std::int64_t view = 0;
+  std::int64_t size = 0;
+  std::int64_t picture = 0;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+SampleAxis axis_of(const AxisPart& part, Span span) {
+  SampleAxis out;
+  out.level = level_of(part.size, part.picture);
+  for (std::int64_t i = span.begin; i < span.end; ++i) {
+    const std::int64_t begin =
+        std::clamp(part.view + i * part.size / part.picture, part.low, part.high - 1);
+    const std::int64_t end =
+        std::clamp(part.view + (i + 1) * part.size / part.picture, begin + 1, part.high);
+    out.begin.push_back(begin - part.low);
+    out.end.push_back(end - part.low);
+  }
+  return out;
+}
+
+SampleAxis columns_of(const Projection& p, const FrameLayer& layer) {
+  const Rect& r = layer.region.rect;
+  return axis_of({p.view.x, p.view.width, p.width, r.x, r.right()}, layer.columns);
+}
+SampleAxis rows_of(const Projection& p, const FrameLayer& layer) {
+  const Rect& r = layer.region.rect;
+  return axis_of({p.view.y, p.view.height, p.height, r.y, r.bottom()}, layer.rows);
+}
+
+std::vector<std::int64_t> centre_columns(const Projection& p) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t i = 0; i < p.width; ++i) out.push_back(p.map_x(i));
+  return out;
+}
+std::vector<std::int64_t> centre_rows(const Projection& p) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t j = 0; j < p.height; ++j) out.push_back(p.map_y(j));
+  return out;
 }
 
 /// One hue per country of the map.
@@ -54,52 +99,41 @@ std::string_view label_of(const Region& region) {
   return owned ? name.substr(prefix) : name;
 }
 
-/// Owns the picture while it is drawn; coordinates of columns and rows are computed once.
+/// Owns the picture while it is drawn.
 class Painter {
  public:
-  Painter(const Projection& projection, const TileStore& tiles) : tiles_(tiles) {
+  explicit Painter(const Projection& projection)
+      : xs_(centre_columns(projection)), ys_(centre_rows(projection)) {
     image_.width = projection.width;
     image_.height = projection.height;
     image_.channels = 4;
     image_.pixels.resize(std::size_t{projection.width} * projection.height * 4);
-    for (std::int64_t i = 0; i < projection.width; ++i) xs_.push_back(projection.map_x(i));
-    for (std::int64_t j = 0; j < projection.height; ++j) ys_.push_back(projection.map_y(j));
   }
 
   /// Background and tiles, the whole picture.
-  void ground() {
-    const Span columns{0, std::int64_t{image_.width}};
-    for (std::int64_t j = 0; j < image_.height; ++j) {
-      for (std::int64_t i = 0; i < image_.width; ++i) put(i, j, kBackground);
-      if (tiles_.bytes() != 0) tile_row(columns, j);
-    }
+  Result<void> ground(const Projection& projection, const TileStore& tiles) {
+    for (std::int64_t j = 0; j < image_.height; ++j) horizontal(j, {0, image_.width}, kBackground);
+    // The smaller side decides: the other one takes nearest samples.
+    const unsigned level = std::min(level_of(projection.view.width, projection.width),
+                                    level_of(projection.view.height, projection.height));
+    return tiles.draw({xs_, ys_, level}, [this](std::size_t i, std::size_t j,
+                                                const std::uint8_t* p) {
+      blend(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), {p[0], p[1], p[2], p[3]});
+    });
   }
 
-  /// Samples one row of the region at a time; the source sees region coordinates, ascending.
-  void region(const Region& region) {
-    if (!region.source) return;  // tiles are the ground
-    const Span columns = span_of(xs_, region.rect.x, region.rect.right());
-    const Span rows = span_of(ys_, region.rect.y, region.rect.bottom());
-    if (columns.size() == 0) return;
-    locals_.resize(static_cast<std::size_t>(columns.size()));
-    values_.resize(locals_.size());
-    colors_.resize(locals_.size());
-    for (std::size_t i = 0; i < locals_.size(); ++i) {
-      locals_[i] = xs_[static_cast<std::size_t>(columns.begin) + i] - region.rect.x;
-    }
-    const std::int64_t filled = region.source->filled_rows ? region.source->filled_rows() : -1;
-    for (std::int64_t j = rows.begin; j < rows.end; ++j) {
-      sample(*region.source, ys_[static_cast<std::size_t>(j)] - region.rect.y, filled);
-      for (std::int64_t i = columns.begin; i < columns.end; ++i) {
-        blend(i, j, colors_[static_cast<std::size_t>(i - columns.begin)]);
-      }
+  /// Colours of a layer, row-major.
+  void fill(const FrameLayer& layer, std::span<const Rgba> colors) {
+    std::size_t at = 0;
+    for (std::int64_t j = layer.rows.begin; j < layer.rows.end; ++j) {
+      for (std::int64_t i = layer.columns.begin; i < layer.columns.end; ++i)
+        blend(i, j, colors[at++]);
     }
   }
 
   /// One pixel inside the region's own edge, so that neighbours do not draw over each other.
-  void border(const Region& region) {
-    const Span columns = span_of(xs_, region.rect.x, region.rect.right());
-    const Span rows = span_of(ys_, region.rect.y, region.rect.bottom());
+  void border(const FrameLayer& layer) {
+    const auto& [region, columns, rows, colors] = layer;
     if (columns.size() < kMinBorderPx || rows.size() < kMinBorderPx) return;
     const Rgba color = border_color(region.kind);
     blocks(region, columns, rows);
@@ -111,9 +145,8 @@ class Painter {
 
   /// The name in the upper left corner, as much of it as fits; none when fewer than three letters
   /// would.
-  void label(const Region& region) {
-    const Span columns = span_of(xs_, region.rect.x, region.rect.right());
-    const Span rows = span_of(ys_, region.rect.y, region.rect.bottom());
+  void label(const FrameLayer& layer) {
+    const auto& [region, columns, rows, colors] = layer;
     const std::int64_t room = (columns.size() - 6) / pixelfs::font::kGlyphWidth;
     if (room < 3 || rows.size() < kLabelHeight + 4) return;
     const std::string_view text = label_of(region);
@@ -150,44 +183,6 @@ class Painter {
     };
     const std::uint8_t* p = at(i, j);
     put(i, j, {mix(p[0], color.r), mix(p[1], color.g), mix(p[2], color.b), 255});
-  }
-
-  void tile_row(Span columns, std::int64_t j) {
-    for (std::int64_t i = columns.begin; i < columns.end; ++i) {
-      const std::uint8_t* p =
-          tiles_.pixel(xs_[static_cast<std::size_t>(i)], ys_[static_cast<std::size_t>(j)]);
-      if (p != nullptr) blend(i, j, {p[0], p[1], p[2], p[3]});
-    }
-  }
-
-  /// Fills colors_ for one row of a region; `filled` < 0: every row counts as new.
-  void sample(const RegionSource& source, std::int64_t y, std::int64_t filled) {
-    const SampleRow where{y, locals_};
-    if (source.colors) return source.colors(where, colors_);
-    if (filled >= 0 && y >= filled) {
-      std::fill(colors_.begin(), colors_.end(), unfilled_color(y));
-      return;
-    }
-    source.values(where, values_);
-    const float factor = 1.0F / (source.scale > 0 ? source.scale : 1.0F);
-    const float age =
-        filled > 0 ? static_cast<float>(filled - 1 - y) / static_cast<float>(filled) : 0.0F;
-    for (std::size_t i = 0; i < colors_.size(); ++i) {
-      colors_[i] = color_of(source.palette, values_[i] * factor, age);
-    }
-  }
-
-  /// t = value / scale.
-  static Rgba color_of(Palette palette, float t, float age) {
-    switch (palette) {
-      case Palette::kDiverging:
-        return diverging_color(t);
-      case Palette::kHeat:
-        return heat_color(t);
-      case Palette::kAge:
-        return age_color(t, age);
-    }
-    return kNotANumber;
   }
 
   /// Lines between heads or other blocks, where they are far enough apart to see.
@@ -229,12 +224,8 @@ class Painter {
     for (std::int64_t j = rows.begin; j < rows.end; ++j) put(i, j, color);
   }
 
-  const TileStore& tiles_;
   pixelfs::Image image_;
-  std::vector<std::int64_t> xs_, ys_;  ///< map coordinate of each column and row
-  std::vector<std::int64_t> locals_;
-  std::vector<float> values_;
-  std::vector<Rgba> colors_;
+  std::vector<std::int64_t> xs_, ys_;  ///< map coordinate of each column's and row's centre
 };
 
 }  // namespace
@@ -257,16 +248,37 @@ Result<void> check_projection(const Projection& p) {
   return {};
 }
 
-pixelfs::Image render_map(const Projection& projection, std::span<const Region> regions,
-                          const TileStore& tiles, const RenderOptions& options) {
-  Painter painter(projection, tiles);
-  painter.ground();
-  for (const Region& r : regions) painter.region(r);
-  if (options.borders) {
-    for (const Region& r : regions) painter.border(r);
+FrameLayer capture_layer(const Projection& projection, const Region& region) {
+  FrameLayer layer;
+  layer.region = region;
+  layer.columns = span_of(centre_columns(projection), region.rect.x, region.rect.right());
+  layer.rows = span_of(centre_rows(projection), region.rect.y, region.rect.bottom());
+  if (region.source && !region.source->immutable) {
+    layer.colors =
+        sample_live(*region.source, columns_of(projection, layer), rows_of(projection, layer));
   }
-  if (options.labels) {
-    for (const Region& r : regions) painter.label(r);
+  return layer;
+}
+
+Result<pixelfs::Image> draw_frame(const Projection& projection, std::span<const FrameLayer> layers,
+                                  const TileStore& tiles, MipCache& mips,
+                                  const RenderOptions& options) {
+  Painter painter(projection);
+  PX_CHECK(painter.ground(projection, tiles));
+  for (const FrameLayer& layer : layers) {
+    if (!layer.region.source || layer.columns.size() == 0 || layer.rows.size() == 0) continue;
+    if (!layer.region.source->immutable) {
+      painter.fill(layer, layer.colors);
+      continue;
+    }
+    painter.fill(layer, sample_mips(mips, layer.region, columns_of(projection, layer),
+                                    rows_of(projection, layer)));
+  }
+  for (const FrameLayer& layer : layers) {
+    if (options.borders) painter.border(layer);
+  }
+  for (const FrameLayer& layer : layers) {
+    if (options.labels) painter.label(layer);
   }
   return painter.take();
 }

@@ -150,6 +150,7 @@ RegionSource packed_source(const tensor::PackedTensor& tensor) {
   RegionSource source;
   const auto reader = std::make_shared<const PackedReader>(tensor);
   source.palette = Palette::kDiverging;
+  source.immutable = true;
   source.scale = tensor.rows > 0 && tensor.cols > 0 ? reader->typical_magnitude() : 1.0F;
   source.values = [reader](const SampleRow& where, std::span<float> out) {
     reader->read(where, out);
@@ -186,6 +187,7 @@ RegionSource rgba_source(Bytes rgba, std::int64_t width, std::int64_t height) {
 
 RegionSource image_source(pixelfs::Image image) {
   RegionSource source;
+  source.immutable = true;
   const auto kept = std::make_shared<const pixelfs::Image>(std::move(image));
   source.colors = [kept](const SampleRow& where, std::span<Rgba> out) {
     for (std::size_t i = 0; i < where.xs.size(); ++i)

@@ -3,6 +3,7 @@
 // colours. Sources are called from render() with samples inside the region; they must not call the
 // map.
 
+#include "infinite_map/color.hpp"
 #include "pixelfs/png.hpp"
 #include "pxvm/tensor/view.hpp"
 
@@ -11,11 +12,6 @@
 #include <span>
 
 namespace pxos::infinite_map {
-
-struct Rgba {
-  std::uint8_t r = 0, g = 0, b = 0, a = 255;
-  friend bool operator==(const Rgba&, const Rgba&) = default;
-};
 
 /// Asks for out[i] = value at (xs[i], y), region coordinates; xs ascends.
 struct SampleRow {
@@ -37,6 +33,9 @@ struct RegionSource {
   float scale = 1.0F;  ///< magnitude that saturates the palette; <= 0: 1
   /// KV: rows in use (newest last), read at render time; null: every row counts as new.
   std::function<std::int64_t()> filled_rows;
+
+  /// The memory never changes (weights, pictures): smaller versions of it may be kept.
+  bool immutable = false;
 
   [[nodiscard]] bool empty() const { return !values && !colors; }
 };

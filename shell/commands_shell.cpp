@@ -76,19 +76,26 @@ Result<void> command_help(CommandContext& context, const std::vector<std::string
   return {};
 }
 
+/// `map [PLACE] [FILE.png]`: a word that ends in .png is the file.
 Result<void> command_map(CommandContext& context, const std::vector<std::string>& words) {
-  const infinite_map::Rect bounds = context.system.map_bounds();
+  const bool to_file = !words.empty() && words.back().ends_with(".png");
+  const std::size_t places = words.size() - (to_file ? 1U : 0U);
+  if (places > 1) return fail(Errc::kUsage, "map: one place at a time, and a file ends in .png");
+  const std::string place = places == 1 ? words[0] : "";
+  const infinite_map::Rect bounds = context.system.map_bounds(place);
+  if (bounds.empty() && places == 1)
+    return fail(Errc::kNotFound, "map: nothing there is called {}", place);
   if (bounds.empty()) return fail(Errc::kNotFound, "map: it is empty, because nothing is mounted");
   const pixelfs::Image picture =
       context.system.render_map(bounds, kMapPicture.width, kMapPicture.height);
   if (picture.width == 0) return fail(Errc::kInvalid, "map: it could not be drawn");
   const std::string caption = fmt::format("{} x {} pixels of memory", bounds.width, bounds.height);
-  if (words.empty()) {
+  if (!to_file) {
     context.out.picture(picture, caption);
     return {};
   }
-  PX_CHECK(write_screenshot(picture, words[0]));
-  context.out.text(fmt::format("{}: {}\n", words[0], caption), Style::kText);
+  PX_CHECK(write_screenshot(picture, words.back()));
+  context.out.text(fmt::format("{}: {}\n", words.back(), caption), Style::kText);
   return {};
 }
 

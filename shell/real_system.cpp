@@ -176,9 +176,9 @@ pixelfs::Image RealSystem::render_map(const infinite_map::Viewport& viewport, st
   return hypervisor ? (*hypervisor)->render_map(viewport, width, height) : pixelfs::Image();
 }
 
-infinite_map::Rect RealSystem::map_bounds() const {
+infinite_map::Rect RealSystem::map_bounds(std::string_view place) const {
   const auto hypervisor = up();
-  return hypervisor ? (*hypervisor)->map_bounds() : infinite_map::Rect();
+  return hypervisor ? (*hypervisor)->map_bounds(place) : infinite_map::Rect();
 }
 
 Result<std::string> RealSystem::title(const std::filesystem::path& file) const {

@@ -36,7 +36,7 @@ class RealSystem final : public System {
   void interrupt() override;
   [[nodiscard]] pixelfs::Image render_map(const infinite_map::Viewport& viewport,
                                           std::uint32_t width, std::uint32_t height) const override;
-  [[nodiscard]] infinite_map::Rect map_bounds() const override;
+  [[nodiscard]] infinite_map::Rect map_bounds(std::string_view place) const override;
   [[nodiscard]] Result<std::string> title(const std::filesystem::path& file) const override;
   [[nodiscard]] pixelfs::Image label(const std::string& name) const override;
   [[nodiscard]] std::vector<hypervisor::LogEntry> log() const override;

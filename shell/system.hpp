@@ -74,7 +74,8 @@ class System {
   [[nodiscard]] virtual pixelfs::Image render_map(const infinite_map::Viewport& viewport,
                                                   std::uint32_t width,
                                                   std::uint32_t height) const = 0;
-  [[nodiscard]] virtual infinite_map::Rect map_bounds() const = 0;
+  /// Around everything, or around what `place` names; empty when there is nothing.
+  [[nodiscard]] virtual infinite_map::Rect map_bounds(std::string_view place) const = 0;
   /// Title of a cartridge file, without mounting it.
   [[nodiscard]] virtual Result<std::string> title(const std::filesystem::path& file) const = 0;
   /// The label picture of a cartridge; 0 x 0 when it has none that can be read.

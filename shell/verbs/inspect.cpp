@@ -20,6 +20,7 @@ namespace {
 struct InspectArguments {
   std::string file;
   std::string png;
+  std::string place;
   std::uint32_t size = 1600;
 };
 
@@ -125,16 +126,21 @@ Result<void> show(pixelfs::FileKind kind, const std::filesystem::path& path, Byt
   }
 }
 
-/// Mounts the cartridge and draws its whole map.
+/// Mounts the cartridge and draws its map, or the place that was asked for.
 Result<void> draw_map(const InspectArguments& arguments) {
   MountArguments mount;
   mount.cartridge = arguments.file;
   PX_TRY(const Mounted mounted, mount_cartridge(mount));
-  const infinite_map::Rect bounds = mounted.hypervisor->map_bounds();
-  const double scale = static_cast<double>(arguments.size) /
-                       static_cast<double>(std::max(bounds.width, bounds.height));
+  const infinite_map::Rect bounds = mounted.hypervisor->map_bounds(arguments.place);
+  if (bounds.empty())
+    return fail(Errc::kNotFound, "{}: the map has no place '{}'", arguments.file, arguments.place);
+  // Zoomed in, whole picture pixels a map pixel; the shorter side never vanishes.
+  const std::int64_t longest = std::max(bounds.width, bounds.height);
+  const double scale = longest <= arguments.size
+                           ? static_cast<double>(arguments.size / longest)
+                           : static_cast<double>(arguments.size) / static_cast<double>(longest);
   const auto pixels = [&](std::int64_t side) {
-    return static_cast<std::uint32_t>(std::max(1.0, static_cast<double>(side) * scale));
+    return static_cast<std::uint32_t>(std::max(16.0, static_cast<double>(side) * scale));
   };
   const pixelfs::Image image =
       mounted.hypervisor->render_map(bounds, pixels(bounds.width), pixels(bounds.height));
@@ -164,6 +170,9 @@ VerbAction setup_inspect(CLI::App& verb) {
   auto arguments = std::make_shared<InspectArguments>();
   verb.add_option("FILE", arguments->file, "any file")->required();
   verb.add_option("--png", arguments->png, "draw the cartridge's map to this picture");
+  verb.add_option(
+      "--place", arguments->place,
+      "of the map, draw what is called so: a tensor, or the beginning of names (blk.3)");
   verb.add_option("--size", arguments->size, "pixels of the picture's longer side")
       ->capture_default_str();
   return [arguments] { return run_inspect(*arguments); };

@@ -5,6 +5,7 @@
 #include "assembler/assembler.hpp"
 #include "cartridges/pack.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
+#include "infinite_map/tile_manifest.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
@@ -155,6 +156,13 @@ Result<void> write_cartridge(const fs::path& corpus, ByteVector sheet, ByteVecto
   return pxos::cartridges::pack(corpus / "cartridge" / "small.pxa", manifest, std::move(entries));
 }
 
+/// Tiles on both sides of the origin, and a tile file's first page.
+Result<void> write_tiles(const fs::path& corpus) {
+  const pxos::infinite_map::TileManifest manifest{7, 2, {{{-2, 5}, 1, 11}, {{0, 0}, 0, 22}}};
+  PX_CHECK(write_seed(corpus / "tiles", "manifest", pxos::infinite_map::encode_manifest(manifest)));
+  return write_seed(corpus / "tiles", "header", pxos::infinite_map::encode_tile_header(7));
+}
+
 Result<void> write_all(const fs::path& corpus) {
   using Model = pxos::text::Vocabulary::Model;
   PX_TRY(const auto sheets, small_sheets());
@@ -169,6 +177,7 @@ Result<void> write_all(const fs::path& corpus) {
   PX_TRY(const ByteVector bpe, small_vocabulary(Model::kBpe));
   PX_CHECK(write_seed(corpus / "tokenizer", "bpe", bpe));
   PX_CHECK(write_manifest(corpus));
+  PX_CHECK(write_tiles(corpus));
   PX_CHECK(write_pixellm(corpus));
   PX_CHECK(check_assembly(corpus / "run"));
   return write_cartridge(corpus, sheets.files.front().bytes, program);

@@ -32,10 +32,32 @@ TEST_CASE("regions are found by id, name, point and rectangle", "[map]") {
   REQUIRE(map.at(9, 9)->name == "a");
   REQUIRE(map.at(10, 0)->name == "b");
   REQUIRE_FALSE(map.at(10, 5));
+  REQUIRE(map.id_at({10, 0}) == *b);
+  REQUIRE_FALSE(map.id_at({10, 5}));
   REQUIRE(map.in({9, 0, 2, 1}).size() == 2);
   REQUIRE(map.in({100, 100, 5, 5}).empty());
   REQUIRE(map.bounds() == Rect{0, 0, 15, 10});
   REQUIRE(map.size() == 2);
+}
+
+TEST_CASE("a place is named by a region or the beginning of names", "[map]") {
+  Map map;
+  const auto add = [&](const std::string& name, std::int64_t x) {
+    RegionSpec s = spec("m/" + name, 1, 1);
+    s.model = "m";
+    REQUIRE(map.place_at(std::move(s), {x, 0}));
+  };
+  add("blk.1.q", 0);
+  add("blk.1.k", 2);
+  add("blk.10.q", 4);
+  add("kv[0]", 6);
+  REQUIRE(map.bounds_of("blk.1") == Rect{0, 0, 3, 1});
+  REQUIRE(map.bounds_of("blk.1.k") == Rect{2, 0, 1, 1});
+  REQUIRE(map.bounds_of("m/blk.10") == Rect{4, 0, 1, 1});
+  REQUIRE(map.bounds_of("kv") == Rect{6, 0, 1, 1});
+  REQUIRE(map.bounds_of("m") == Rect{0, 0, 7, 1});
+  REQUIRE(map.bounds_of("bl").empty());
+  REQUIRE(map.bounds_of("").empty());
 }
 
 TEST_CASE("a stale id is an error, also after its slot is used again", "[map]") {
@@ -74,21 +96,6 @@ TEST_CASE("place_all places everything or nothing and keeps the order of ids", "
   REQUIRE(ids);
   REQUIRE(map.get((*ids)[0])->name == "z");
   REQUIRE(map.get((*ids)[2])->name == "x");
-}
-
-TEST_CASE("tiles are written and read by rectangle with checked sizes", "[map]") {
-  Map map;
-  const ByteVector pixels(4 * 6, 9);
-  REQUIRE(map.write({-1, -1, 3, 2}, pixels));
-  ByteVector out(4 * 12);
-  REQUIRE(map.read({-2, -1, 4, 3}, out));
-  REQUIRE(out[0] == 0);
-  REQUIRE(out[4] == 9);
-  REQUIRE(map.write({0, 0, 3, 3}, pixels).error().code == Errc::kUsage);
-  REQUIRE(map.write({0, 0, -1, -6}, pixels).error().code == Errc::kUsage);
-  constexpr std::int64_t kHuge = std::int64_t{1} << 62;
-  REQUIRE(map.write({0, 0, kHuge, 4}, {}).error().code == Errc::kUsage);
-  REQUIRE(map.tile_bytes() == 4 * 256 * 256 * 4);
 }
 
 TEST_CASE("readers and writers from several threads see whole regions", "[map]") {

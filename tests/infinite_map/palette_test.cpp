@@ -38,3 +38,21 @@ TEST_CASE("what is not a number is magenta everywhere", "[map]") {
   REQUIRE(heat_color(NAN) == kNotANumber);
   REQUIRE(age_color(NAN, 0) == kNotANumber);
 }
+
+TEST_CASE("the table agrees with the palettes it stands for", "[map]") {
+  const auto near = [](Rgba a, Rgba b) {
+    return std::abs(a.r - b.r) <= 3 && std::abs(a.g - b.g) <= 3 && std::abs(a.b - b.b) <= 3;
+  };
+  FalseColor weights(Palette::kDiverging, 2.0F);
+  FalseColor heat(Palette::kHeat, 2.0F);
+  FalseColor age(Palette::kAge, 2.0F);
+  age.set_age(0.4F);
+  for (float v = -2.5F; v < 2.5F; v += 0.013F) {
+    if (std::fabs(v) < 0.01F) continue;  // the square root is steep there
+    REQUIRE(near(weights(v), diverging_color(v / 2)));
+    REQUIRE(near(heat(v), heat_color(v / 2)));
+    REQUIRE(near(age(v), age_color(v / 2, 0.4F)));
+  }
+  REQUIRE(weights(std::nanf("")) == kNotANumber);
+  REQUIRE(weights(std::numeric_limits<float>::infinity()) == diverging_color(1));
+}

@@ -1,6 +1,7 @@
 #include "infinite_map/render.hpp"
 
 #include "infinite_map/palette.hpp"
+#include "infinite_map/tile_store.hpp"
 
 #include <limits>
 
@@ -56,7 +57,7 @@ TEST_CASE("one to one, a region's pixels land where they belong", "[map]") {
   }
 }
 
-TEST_CASE("zoomed in and out, each picture pixel shows the sample at its centre", "[map]") {
+TEST_CASE("zoomed in, the sample at a pixel's centre; zoomed out, a mean around it", "[map]") {
   Map map;
   REQUIRE(map.place_at(plain("r", 200, 200, coordinates()), {0, 0}));
   const auto out = map.render({0, 0, 200, 200}, 20, 20, kBare);
@@ -88,7 +89,7 @@ TEST_CASE("live values change the next picture; rows not yet filled are dark", "
 TEST_CASE("tiles lie over the ground, translucent pixels are blended", "[map]") {
   Map map;
   const ByteVector pixels{255, 0, 0, 255, 0, 255, 0, 128};
-  REQUIRE(map.write({0, 0, 2, 1}, pixels));
+  REQUIRE(map.tiles().write({0, 0, 2, 1}, pixels));
   const auto image = map.render({0, 0, 3, 1}, 3, 1);
   REQUIRE(pixel(*image, 0, 0) == Rgba{255, 0, 0, 255});
   REQUIRE(pixel(*image, 1, 0).g > 120);

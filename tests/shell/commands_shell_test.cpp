@@ -28,6 +28,9 @@ TEST_CASE_METHOD(fake::CommandFixture, "map shows a picture, or writes it", "[sh
   REQUIRE(run("map " + file.string()));
   CHECK(pixelfs::is_png(read_file(file).value()));
   CHECK(run("map /no/such/folder/map.png").error().code != Errc::kUsage);
+  CHECK(run("map nowhere").error().code == Errc::kNotFound);
+  CHECK(run("map blk.0 " + file.string()));
+  CHECK(run("map blk.0 blk.1").error().code == Errc::kUsage);
 }
 
 TEST_CASE_METHOD(fake::CommandFixture, "screenshot, clear and exit are the front's", "[shell]") {

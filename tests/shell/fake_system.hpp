@@ -96,7 +96,8 @@ class FakeSystem final : public System {
                             std::uint32_t height) const override {
     return {width, height, 3, ByteVector(std::size_t{width} * height * 3, 90)};
   }
-  infinite_map::Rect map_bounds() const override {
+  infinite_map::Rect map_bounds(std::string_view place) const override {
+    if (place == "nowhere") return {};
     return mounts().empty() ? infinite_map::Rect{} : infinite_map::Rect{0, 0, 100, 50};
   }
   Result<std::string> title(const std::filesystem::path&) const override { return "A Title"; }
