@@ -6,6 +6,7 @@
 #include "pixelfs/kind.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/mapped_file.hpp"
+#include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -122,7 +123,7 @@ Result<void> show(pixelfs::FileKind kind, const std::filesystem::path& path, Byt
     case pixelfs::FileKind::kNpz:
       return show_npz(file);
     default:
-      return {};
+      return holds_files(kind) ? show_stored_files(kind, path) : Result<void>{};
   }
 }
 

@@ -1,5 +1,5 @@
-// verify: every digest of a cartridge or sheet; or a Pixel-LLM v0 picture against the weights it
-// was made from.
+// verify: every digest of a cartridge, sheet or volume; or a Pixel-LLM v0 picture against the
+// weights it was made from.
 
 #include "pxvm/isa/verify.hpp"
 
@@ -7,6 +7,7 @@
 #include "pixelfs/kind.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -95,6 +96,7 @@ Result<int> verify_any(const std::filesystem::path& path) {
       return 0;
     }
     default:
+      if (holds_files(found.kind)) return verify_stored_files(found.kind, path);
       return fail(Errc::kUnsupported, "{}: nothing to verify in {}", path.string(), found.reason);
   }
 }
@@ -107,7 +109,8 @@ VerbAction setup_verify(CLI::App& verb) {
   };
   auto arguments = std::make_shared<Arguments>();
   verb.add_option("FILE", arguments->first,
-                  "cartridge, sheet or program; or the npz of a Pixel-LLM picture")
+                  "cartridge, sheet, program, volume or original container; or the npz of a "
+                  "Pixel-LLM picture")
       ->required();
   verb.add_option("PICTURE", arguments->second, "Pixel-LLM v0 picture to compare with the npz");
   return [arguments]() -> Result<int> {

@@ -167,6 +167,79 @@ class Errors(Cli):
                 self.assertLessEqual(done.stderr.count("\n"), 1, done.stderr)
 
 
+class Volumes(Cli):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.files = {"noise.bin": random.Random(1).randbytes(300_000), "folder/text": b"pixels of a model; " * 9000,
+                     "folder/deep/empty": b"", "ramp": bytes((i * i >> 9) & 255 for i in range(200_000))}
+        for name, content in cls.files.items():
+            (cls.folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+            (cls.folder / "in" / name).write_bytes(content)
+        cls.pxos(cls(), "volume", "pack", "in/folder", "in/noise.bin", "in/ramp", "-o", "v.pxi")
+
+    def test_files_come_back_whole_and_in_part(self):
+        listed = {file["name"]: file for file in json.loads(self.pxos("volume", "ls", "v.pxi", "--json"))["files"]}
+        self.assertEqual(set(self.files), set(listed))
+        self.assertEqual("none", listed["noise.bin"]["coding"])
+        self.assertEqual("zstd", listed["folder/text"]["coding"])
+        for name, content in self.files.items():
+            self.assertEqual(len(content), listed[name]["size"])
+            self.pxos("volume", "get", "v.pxi", name, "-o", "out")
+            self.assertEqual(content, (self.folder / "out").read_bytes())
+        self.pxos("volume", "get", "v.pxi", "noise.bin@123456+7890", "-o", "out")
+        self.assertEqual(self.files["noise.bin"][123456:131346], (self.folder / "out").read_bytes())
+        self.assertEqual(self.files["folder/text"][5:23].decode(),
+                         self.pxos("volume", "get", "v.pxi", "folder/text@5+18", "-o", "-"))
+
+    def test_inspect_verify_and_unpack_know_it(self):
+        self.assertIn("folder/text", self.pxos("inspect", "v.pxi"))
+        self.assertIn("folder/text", self.pxos("volume", "ls", "v.pxi"))
+        self.assertIn("ok: 4 files", self.pxos("verify", "v.pxi"))
+        self.assertIn("4 entries", self.pxos("unpack", "v.pxi", "-o", "parts"))
+        for name, content in self.files.items():
+            self.assertEqual(content, (self.folder / "parts" / name).read_bytes())
+        self.pxos("unpack", "v.pxi", "-o", "parts", code=2)
+
+    def test_damage_is_named(self):
+        damaged = bytearray((self.folder / "v.pxi").read_bytes())
+        at = damaged.index(self.files["noise.bin"][100_000:100_016])
+        damaged[at] ^= 1
+        (self.folder / "damaged.pxi").write_bytes(damaged)
+        words = ["volume", "verify", "damaged.pxi"]
+        done = subprocess.run([PXOS, *words], cwd=self.folder, text=True, capture_output=True, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("1 damaged places", done.stderr)
+        chunk = json.loads(self.pxos("volume", "ls", "v.pxi", "--json"))["chunk_bytes"]
+        self.assertIn(f"'noise.bin' chunk {100_000 // chunk},", done.stdout)
+        self.assertIn("noise.bin", self.pxos("volume", "get", "damaged.pxi", "noise.bin", "-o", "out2", code=1))
+        self.assertFalse((self.folder / "out2").exists())
+        self.pxos("volume", "get", "damaged.pxi", "ramp", "-o", "out2")
+        (self.folder / "torn.pxi").write_bytes(damaged[:-1000])
+        self.assertIn("torn.pxi", self.pxos("verify", "torn.pxi", code=1))
+
+    def test_mistakes_are_explained(self):
+        self.pxos("volume", code=2)
+        self.pxos("volume", "pack", "in/ramp", "-o", "v.pxi", code=2)  # exists already
+        self.pxos("volume", "pack", "in/ramp", "in/folder/../ramp", "-o", "w.pxi", code=2)  # one name twice
+        self.assertIn("gone", self.pxos("volume", "pack", "gone", "-o", "w.pxi", code=1))
+        self.assertIn("gone", self.pxos("volume", "get", "v.pxi", "gone", "-o", "out", code=1))
+        self.pxos("volume", "get", "v.pxi", "ramp@199999+2", "-o", "out", code=2)
+        self.pxos("volume", "get", "v.pxi", "ramp@x+2", "-o", "out", code=2)
+        self.pxos("volume", "ls", "in/ramp", code=1)
+
+    def test_the_original_containers(self):
+        storage = conformance("storage")
+        self.assertIn("docs/unicode-\u03bb.md", self.pxos("inspect", storage / "archives/sample.PXFS-wrapped.pxa"))
+        self.pxos("unpack", storage / "archives/sample.PXAR-raw.bin", "-o", "pxar")
+        self.assertEqual((storage / "archives/pxos_manifest.json").read_bytes(),
+                         (self.folder / "pxar/pxos_manifest.json").read_bytes())
+        self.pxos("unpack", storage / "pixelfs/demo.PXIF-v1.pxi", "-o", "pxif")
+        self.assertEqual(3600, (self.folder / "pxif/demo.PXIF-v1").stat().st_size)
+        for name in ("pixelfs/demo.PXIF-v1.pxi", "pixelfs/hello_world.PXFS-v1.pxi", "archives/sample.PXFS-wrapped.pxa"):
+            self.assertIn("SHA-256", self.pxos("verify", storage / name))
+
+
 class Models(Cli):
     @classmethod
     def setUpClass(cls):

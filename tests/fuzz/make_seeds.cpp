@@ -1,12 +1,14 @@
-// make_seeds FOLDER: writes the fuzz seeds of our own formats (sheet, program, cartridge,
-// tokenizer) with our own writers. Run by hand when a format changes; the results are committed.
-// Other seeds: make_text_seeds.py.
+// make_seeds FOLDER: writes the fuzz seeds of our own formats (sheet, volume, program,
+// cartridge, tokenizer) with our own writers. Run by hand when a format changes; the results are
+// committed. Other seeds: make_text_seeds.py.
 
 #include "assembler/assembler.hpp"
 #include "cartridges/pack.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
 #include "infinite_map/tile_manifest.hpp"
+#include "pixelfs/memory_store.hpp"
 #include "pixelfs/sheet.hpp"
+#include "pixelfs/volume_directory.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
 #include "pxvm/text/vocabulary.hpp"
@@ -163,11 +165,52 @@ Result<void> write_tiles(const fs::path& corpus) {
   return write_seed(corpus / "tiles", "header", pxos::infinite_map::encode_tile_header(7));
 }
 
+/// One entry of each coding, in scanlines as short as they can be.
+std::vector<pxos::pixelfs::VolumeInput> volume_inputs() {
+  using pxos::pixelfs::ChunkCoding;
+  const auto input = [](std::string name, std::uint64_t size, std::uint64_t factor,
+                        ChunkCoding coding) {
+    const auto read = [factor](std::uint64_t offset, MutBytes out) -> Result<void> {
+      for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(offset++ * factor >> 2U);
+      return {};
+    };
+    return pxos::pixelfs::VolumeInput{std::move(name), size, read, coding};
+  };
+  return {input("raw", 70, 977, ChunkCoding::kNone), input("z", 150, 1, ChunkCoding::kZstd),
+          input("d/palette", 140, 9, ChunkCoding::kPaletteDelta)};
+}
+
+/// The volume; its directory behind a count, and a chunk of each coding behind code and size, as
+/// fuzz_volume.cpp reads them.
+Result<void> write_volume_seeds(const fs::path& folder) {
+  namespace pixelfs = pxos::pixelfs;
+  pixelfs::MemoryStore store;
+  pixelfs::VolumeWrite options;
+  options.line_bytes = 66;
+  PX_CHECK(pixelfs::write_volume(volume_inputs(), store, "v", options));
+  PX_TRY(const auto blob, store.open("v"));
+  PX_CHECK(write_seed(folder, "small.pxi", blob->view()));
+  PX_TRY(const auto volume, pixelfs::Volume::open(*store.open("v")));
+  ByteVector directory = pixelfs::encode_volume_directory(volume.entries());
+  directory.insert(directory.begin(), static_cast<std::uint8_t>(volume.entries().size()));
+  PX_CHECK(write_seed(folder, "directory", directory));
+  const ByteVector raw = {1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3};
+  pixelfs::ChunkCoder coder;
+  for (std::uint8_t code = 1; code < pixelfs::kChunkCodings; ++code) {
+    const auto coding = static_cast<pixelfs::ChunkCoding>(code);
+    PX_TRY(ByteVector stored, coder.encode(coding, raw));
+    stored.insert(stored.begin(), {code, static_cast<std::uint8_t>(raw.size() - 1), 0});
+    PX_CHECK(write_seed(folder, std::string(pixelfs::coding_name(coding)), stored));
+  }
+  return {};
+}
+
 Result<void> write_all(const fs::path& corpus) {
   using Model = pxos::text::Vocabulary::Model;
   PX_TRY(const auto sheets, small_sheets());
   for (const auto& file : sheets.files)
     PX_CHECK(write_seed(corpus / "sheet", file.name, file.bytes));
+  PX_CHECK(write_volume_seeds(corpus / "volume"));
   PX_TRY(const ByteVector program, small_program());
   PX_CHECK(write_seed(corpus / "program", "loop.pxi", program));
   PX_TRY(const auto image, pxos::pixelfs::decode_png(program));

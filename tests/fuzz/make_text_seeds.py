@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the fuzz seeds of formats that need none of our code: png, gguf, npz, deep JSON, token rows, templates.
+"""Writes the fuzz seeds of formats that need none of our code: png, gguf, npz, PXIF/PXFS/PXAR, deep JSON, token rows,
+templates.
 
 usage: make_text_seeds.py CORPUS_FOLDER      (tests/fuzz/corpus; the results are committed)
 Every seed is valid and as small as it can be while it reaches the interesting code.
 """
+import hashlib
 import io
 import pathlib
 import struct
@@ -87,6 +89,28 @@ def npz_seeds():
         yield name, out.getvalue()
 
 
+def original_seeds():
+    def wrap(header, size, content):
+        padded = content + bytes(-len(content) % 12)
+        return (header + hashlib.sha256(content).digest()).ljust(size, b"\0") + padded
+
+    def rows(content):
+        return (len(content) + 11) // 12
+
+    content = bytes(range(20))
+    yield "pxif", wrap(struct.pack(">4sBBQIIB", b"PXIF", 1, 0, 20, 4, 2, 0), 64, content)
+    yield "pxfs", wrap(struct.pack("<4sIQII", b"SFXP", 1, 20, 4, 2), 128, content)
+    paths = (b"a/b", b"c")
+    index_bytes = sum(34 + len(path) for path in paths)
+    start = 128 + index_bytes
+    index = b"".join(struct.pack("<H", len(path)) + path + struct.pack("<QQ16x", start + 5 * i, 5)
+                     for i, path in enumerate(paths))
+    head = struct.pack("<4sIIQQQ", b"PXAR", 1, 2, 128, index_bytes, start + 10).ljust(128, b"\0")
+    archive = head + index + content[:10]
+    yield "pxar", archive
+    yield "wrapped", wrap(struct.pack("<4sIQII", b"SFXP", 1, len(archive), 4, rows(archive)), 128, archive)
+
+
 def manifest_seeds():
     yield "deep.json", b"[" * 600 + b"]" * 600
 
@@ -106,7 +130,7 @@ def template_seeds():
                     b"{%- endfor -%}{{ eos_token | upper }}")
 
 
-SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "manifest": manifest_seeds,
+SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "originals": original_seeds, "manifest": manifest_seeds,
          "pixellm_meta": protocol_seeds, "chat_template": template_seeds}
 
 
