@@ -24,7 +24,7 @@ PX_INLINE void store_tile(const TileOut& out, const Vf (&acc)[kTokens]) {
 
 /// Memory that a stream asks for ahead of its use: far enough to hide DRAM, and across the 4 KiB
 /// pages where the processor's own prefetcher stops.
-constexpr std::size_t kAheadBytes = 4096;
+constexpr std::size_t kAheadBytes = 8192;
 
 /// Asks for the part of a unit's successor that step s stands for: units of many steps would
 /// otherwise ask for more lines at once than the processor keeps track of.
