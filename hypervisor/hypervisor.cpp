@@ -4,6 +4,7 @@
 #include "hypervisor/log.hpp"
 #include "hypervisor/mount.hpp"
 #include "hypervisor/trust.hpp"
+#include "infinite_map/map.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
 
 #include <algorithm>

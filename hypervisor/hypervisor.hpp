@@ -9,7 +9,8 @@
 
 #include "cartridges/cartridge.hpp"
 #include "hypervisor/ports.hpp"
-#include "infinite_map/map.hpp"
+#include "infinite_map/geometry.hpp"
+#include "pixelfs/png.hpp"
 #include "pxvm/text/sampler.hpp"
 
 #include <atomic>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pxos::hypervisor {
