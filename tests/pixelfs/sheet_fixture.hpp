@@ -64,6 +64,15 @@ inline std::vector<TestTensor> mixed_tensors() {
       make_tensor("ids.i32", DType::kI32, L::kLinear, {3, 200}, 10),
       make_tensor("one", DType::kF32, L::kPacked16, {1}, 11),
       make_tensor("f32.t", DType::kF32, L::kPacked16Transposed, {2, 3, 40}, 12),
+      make_tensor("blk.0.q5_0", DType::kQ5_0, L::kPacked16, {18, 96}, 13),
+      make_tensor("blk.0.q5_1", DType::kQ5_1, L::kPacked16, {5, 32}, 14),
+      make_tensor("blk.0.iq4_nl", DType::kIQ4_NL, L::kPacked16, {16, 32}, 15),
+      make_tensor("blk.0.mxfp4", DType::kMXFP4, L::kPacked16, {31, 64}, 16),
+      make_tensor("blk.0.q2_k", DType::kQ2_K, L::kPacked16, {20, 512}, 17),
+      make_tensor("blk.0.q3_k", DType::kQ3_K, L::kPacked16, {1, 256}, 18),
+      make_tensor("blk.0.q4_k", DType::kQ4_K, L::kPacked16, {33, 512}, 19),
+      make_tensor("blk.0.q5_k", DType::kQ5_K, L::kPacked16, {16, 256}, 20),
+      make_tensor("blk.0.q6_k", DType::kQ6_K, L::kPacked16, {2, 9, 256}, 21),
   };
 }
 
