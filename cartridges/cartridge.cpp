@@ -99,8 +99,8 @@ Result<void> verify_padding(Bytes file, std::uint64_t label_size, const Manifest
 
 }  // namespace
 
-Result<Cartridge> Cartridge::open(const std::filesystem::path& path) {
-  auto mapped = MappedFile::open(path);
+Result<Cartridge> Cartridge::open(const std::filesystem::path& path, const LoadOptions& load) {
+  auto mapped = MappedFile::open(path, load);
   if (!mapped) return tl::unexpected<Error>(std::move(mapped).error());
   auto file = std::make_shared<const MappedFile>(*std::move(mapped));
   PX_TRY(Cartridge cartridge, from_bytes(file->bytes(), path.string()));

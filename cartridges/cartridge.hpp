@@ -17,7 +17,7 @@ class Cartridge {
   /// Maps the file and parses index and manifest; every entry's range is checked against the file.
   /// Errors: kNotFound, kInvalid, kUnsupported; a label whose payload was stripped by an editor is
   /// named as that.
-  static Result<Cartridge> open(const std::filesystem::path& path);
+  static Result<Cartridge> open(const std::filesystem::path& path, const LoadOptions& load = {});
   /// The same over bytes the caller keeps alive (the embedded welcome cartridge, tests, fuzzing).
   static Result<Cartridge> from_bytes(Bytes bytes, std::string name);
 

@@ -168,7 +168,7 @@ Result<std::unique_ptr<Hypervisor>> Hypervisor::create(HypervisorOptions options
 
 Result<MountInfo> Hypervisor::mount(const std::filesystem::path& path,
                                     const MountOptions& options) {
-  PX_TRY(cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
+  PX_TRY(cartridges::Cartridge cartridge, cartridges::Cartridge::open(path, options.load));
   auto info = impl_->mount(std::move(cartridge), options);
   if (!info) return in_context(path.string(), std::move(info).error());
   return info;

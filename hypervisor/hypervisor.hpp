@@ -39,6 +39,7 @@ struct MountOptions {
   std::int64_t batch = 0;          ///< prefill step; 0 = the program's default
   std::uint64_t fuel = 0;          ///< instruction budget of one call; 0 = unlimited
   std::uint64_t memory_bytes = 0;  ///< cap on KV + activations; 0 = 3/4 of physical memory
+  LoadOptions load{};              ///< of the cartridge file
 };
 
 /// What `mounts`, `info` and `ps` show.

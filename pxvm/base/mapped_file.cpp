@@ -2,6 +2,7 @@
 
 #include "pxvm/base/checked.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -146,9 +147,93 @@ Result<Bytes> map_descriptor(int fd, std::uint64_t size, const std::filesystem::
   return Bytes(static_cast<const std::uint8_t*>(address), *length);
 }
 
+constexpr std::size_t kLoadStep = 16U << 20U;
+
+Result<void> report(const LoadProgress& progress, std::uint64_t done, std::uint64_t total) {
+  if (!progress || progress(done, total)) return {};
+  return fail(Errc::kInterrupted, "loading stopped after {} of {} bytes", done, total);
+}
+
+/// One byte of every page; volatile, so that it happens.
+void touch(Bytes bytes) {
+  const volatile std::uint8_t* const data = bytes.data();
+  for (std::size_t i = 0; i < bytes.size(); i += guard.page_bytes) static_cast<void>(data[i]);
+}
+
+/// Fills anonymous memory with the file. A file that ends early is an error, as one that shrinks
+/// under a map is.
+Result<void> fill(MutBytes memory, int fd, const std::filesystem::path& path,
+                  const LoadProgress& progress) {
+  std::size_t done = 0;
+  while (done < memory.size()) {
+    const std::size_t want = std::min(kLoadStep, memory.size() - done);
+    const ::ssize_t got = ::pread(fd, memory.data() + done, want, static_cast<::off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error(path, "read");
+    if (got == 0) {
+      return fail(Errc::kIo, "{}: ended at byte {}, expected {}", path.string(), done,
+                  memory.size());
+    }
+    done += static_cast<std::size_t>(got);
+    PX_CHECK(report(progress, done, memory.size()));
+  }
+  return {};
+}
+
+/// The file in memory of our own, which munmap gives back like a map. Large pages are asked for:
+/// what is read whole is mostly weights, and those are walked from end to end.
+Result<Bytes> read_descriptor(int fd, std::uint64_t size, const std::filesystem::path& path,
+                              const LoadProgress& progress) {
+  const auto length = checked_cast<std::size_t>(size);
+  if (!length) return fail(Errc::kLimit, "{}: {} bytes cannot be loaded", path.string(), size);
+  void* const address =
+      ::mmap(nullptr, *length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) return system_error(path, "find memory for");
+  static_cast<void>(::madvise(address, *length, MADV_HUGEPAGE));
+  const MutBytes memory(static_cast<std::uint8_t*>(address), *length);
+  auto filled = fill(memory, fd, path, progress);
+  if (!filled) {
+    ::munmap(address, *length);
+    return tl::unexpected<Error>(std::move(filled).error());
+  }
+  static_cast<void>(::mprotect(address, *length, PROT_READ));
+  return Bytes(memory);
+}
+
 }  // namespace
 
-Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+Result<LoadMode> parse_load_mode(std::string_view text) {
+  if (text == "mmap") return LoadMode::kMap;
+  if (text == "prefault") return LoadMode::kPrefault;
+  if (text == "read") return LoadMode::kRead;
+  return fail(Errc::kUsage, "load mode '{}', expected mmap, prefault or read", text);
+}
+
+Result<void> prefault(Bytes mapping, const LoadProgress& progress) {
+  install_guard();  // knows the size of a page
+  const std::uint64_t total = mapping.size();
+  // madvise wants whole pages; the part before the first boundary is touched by hand.
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapping.data());
+  const std::size_t lead = std::min<std::size_t>(
+      mapping.size(), (guard.page_bytes - begin % guard.page_bytes) % guard.page_bytes);
+  touch(mapping.first(lead));
+  mapping = mapping.subspan(lead);
+  while (!mapping.empty()) {
+    const Bytes step = mapping.first(std::min(kLoadStep, mapping.size()));
+    void* const address = const_cast<std::uint8_t*>(step.data());
+    // Older kernels cannot populate, and no kernel past the end of a file: ask for read-ahead and
+    // touch every page; the guard serves what is gone.
+    if (::madvise(address, step.size(), MADV_POPULATE_READ) != 0) {
+      static_cast<void>(::madvise(address, step.size(), MADV_WILLNEED));
+      touch(step);
+    }
+    mapping = mapping.subspan(step.size());
+    PX_CHECK(report(progress, total - mapping.size(), total));
+  }
+  return {};
+}
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path, const LoadOptions& options) {
   install_guard();
   // O_NONBLOCK: opening a FIFO must not wait for a writer before we can refuse it.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -164,13 +249,17 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   file.identity_ = identity_of(info);
   if (info.st_size == 0) return file;
 
-  PX_TRY(const Bytes bytes, map_descriptor(fd, file.identity_.size_bytes, path));
+  const std::uint64_t size = file.identity_.size_bytes;
+  PX_TRY(const Bytes bytes, options.mode == LoadMode::kRead
+                                ? read_descriptor(fd, size, path, options.progress)
+                                : map_descriptor(fd, size, path));
   file.guard_slot_ = claim_slot(bytes);
   if (file.guard_slot_ < 0) {
     ::munmap(const_cast<std::uint8_t*>(bytes.data()), bytes.size());
     return fail(Errc::kLimit, "{}: {} files are mapped already", path.string(), kGuardSlots);
   }
   file.bytes_ = bytes;
+  if (options.mode == LoadMode::kPrefault) PX_CHECK(prefault(bytes, options.progress));
   return file;
 }
 

@@ -1,13 +1,16 @@
 #pragma once
-// A read-only memory map of a whole file, guarded against the file shrinking under it: the SIGBUS
-// handler maps a zero page at the faulting address and marks the map poisoned; the process lives
-// on. Thread-safe: bytes() may be read from any thread while the object lives.
+// A whole file in memory, read-only: mapped (and brought in ahead, if wanted) or read. A map is
+// guarded against the file shrinking under it: the SIGBUS handler maps a zero page at the faulting
+// address and marks the map poisoned; the process lives on. Thread-safe: bytes() may be read from
+// any thread while the object lives.
 
 #include "pxvm/base/bytes.hpp"
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 namespace pxos {
 
@@ -20,10 +23,32 @@ struct FileIdentity {
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
+/// How the bytes of a file come into memory.
+enum class LoadMode : std::uint8_t {
+  kMap,       ///< when they are touched; shared with other processes, dropped under pressure
+  kPrefault,  ///< the same, but all of them now, in order
+  kRead,      ///< copied into memory of our own now: for file systems that map badly
+};
+/// "mmap", "prefault", "read". Errors: kUsage.
+Result<LoadMode> parse_load_mode(std::string_view text);
+
+/// done / total bytes; false stops with kInterrupted.
+using LoadProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+struct LoadOptions {
+  LoadMode mode = LoadMode::kMap;
+  LoadProgress progress;  ///< kPrefault and kRead
+};
+
+/// Brings all of a mapping into memory and into the page tables, front to back, a few MiB at a
+/// time. Errors: kInterrupted.
+Result<void> prefault(Bytes mapping, const LoadProgress& progress = {});
+
 class MappedFile {
  public:
-  /// Maps `path` read-only and shared. An empty file gives empty bytes.
-  static Result<MappedFile> open(const std::filesystem::path& path);
+  /// `path` read-only, a map of it shared. An empty file gives empty bytes.
+  static Result<MappedFile> open(const std::filesystem::path& path,
+                                 const LoadOptions& options = {});
   MappedFile(MappedFile&&) noexcept;
   MappedFile& operator=(MappedFile&&) noexcept;
   ~MappedFile();

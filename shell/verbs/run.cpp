@@ -167,6 +167,9 @@ VerbAction setup_run(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--threads", options->mount.threads, "threads; default: all")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--load", options->mount.load, "how the file comes into memory")
+      ->check(CLI::IsMember({"mmap", "prefault", "read"}))
+      ->capture_default_str();
   app.add_option("--stop", options->stop, "text that ends the answer; may be given again")
       ->take_all()
       ->allow_extra_args(false);

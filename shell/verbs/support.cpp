@@ -160,6 +160,12 @@ Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::Hos
   mount.context = arguments.context;
   mount.batch = arguments.batch;
   mount.fuel = arguments.fuel;
+  PX_TRY(mount.load.mode, parse_load_mode(arguments.load));
+  ProgressBar bar("load");
+  mount.load.progress = [&](std::uint64_t done, std::uint64_t total) {
+    bar.update(done, total);
+    return true;
+  };
   PX_TRY(mounted.info, mounted.hypervisor->mount(path, mount));
   return mounted;
 }

@@ -57,6 +57,7 @@ struct MountArguments {
   std::int64_t context = 0;
   std::int64_t batch = 0;
   std::uint64_t fuel = 0;
+  std::string load = "mmap";  ///< parse_load_mode
 };
 Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::HostPorts ports = {});
 

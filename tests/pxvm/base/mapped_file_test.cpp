@@ -1,8 +1,10 @@
 #include "pxvm/base/mapped_file.hpp"
 
 #include "pxvm/base/file.hpp"
+#include "pxvm/base/memory_report.hpp"
 #include "tests/support/temp_folder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 
 using pxos::ByteVector;
 using pxos::Errc;
+using pxos::LoadMode;
 using pxos::MappedFile;
 using pxos::test::TempFolder;
 
@@ -158,4 +161,67 @@ TEST_CASE("A bus error that is not ours still ends the process", "[base]") {
   const bool killed = WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM;
   const bool reported = WIFEXITED(status) && WEXITSTATUS(status) != 4 && WEXITSTATUS(status) != 3;
   CHECK((killed || reported));
+}
+
+TEST_CASE("every load mode gives the same bytes and identity", "[base]") {
+  const TempFolder folder;
+  ByteVector content = pages(9000);  // more than one step of a load
+  for (std::size_t i = 0; i < content.size(); i += 1000) content[i] = static_cast<std::uint8_t>(i);
+  const auto path = folder.write("a", content);
+  for (const LoadMode mode : {LoadMode::kMap, LoadMode::kPrefault, LoadMode::kRead}) {
+    std::uint64_t last = 0;
+    pxos::LoadOptions options{mode, [&](std::uint64_t done, std::uint64_t total) {
+                                CHECK(done > last);
+                                CHECK(total == content.size());
+                                last = done;
+                                return true;
+                              }};
+    const auto file = MappedFile::open(path, options);
+    REQUIRE(file);
+    CHECK(std::equal(content.begin(), content.end(), file->bytes().begin(), file->bytes().end()));
+    CHECK(file->identity() == MappedFile::open(path)->identity());
+    CHECK(last == (mode == LoadMode::kMap ? 0 : content.size()));
+    const auto empty = MappedFile::open(folder.write("empty", ""), {mode, {}});
+    REQUIRE(empty);
+    CHECK(empty->bytes().empty());
+  }
+}
+
+TEST_CASE("a read file no longer needs the file; loading can be stopped", "[base]") {
+  const TempFolder folder;
+  const auto path = folder.write("a", pages(4));
+  const auto file = MappedFile::open(path, {LoadMode::kRead, {}});
+  REQUIRE(::truncate(path.c_str(), 0) == 0);
+  CHECK(read_now(*file, 3 * kPage) == 0x5a);
+  CHECK_FALSE(file->poisoned());
+  folder.write("b", pages(4));
+  const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
+  for (const LoadMode mode : {LoadMode::kPrefault, LoadMode::kRead}) {
+    CHECK(MappedFile::open(folder / "b", {mode, stop}).error().code == Errc::kInterrupted);
+  }
+}
+
+TEST_CASE("prefault brings a mapping into the page tables, from any address", "[base]") {
+  const TempFolder folder;
+  const auto file = MappedFile::open(folder.write("a", pages(600)));
+  REQUIRE(pxos::prefault(file->bytes().subspan(100, 300 * kPage)));
+  CHECK(pxos::resident_bytes(file->bytes().first(300 * kPage)) == 300 * kPage);
+  REQUIRE(pxos::prefault({}));
+  REQUIRE(pxos::prefault(file->bytes().subspan(5, 7)));
+}
+
+TEST_CASE("a file that shrank before prefault is poisoned, not fatal", "[base]") {
+  const TempFolder folder;
+  const auto path = folder.write("a", pages(8));
+  const auto file = MappedFile::open(path);
+  REQUIRE(::truncate(path.c_str(), kPage) == 0);
+  REQUIRE(pxos::prefault(file->bytes()));
+  CHECK(file->poisoned());
+}
+
+TEST_CASE("load modes have names", "[base]") {
+  CHECK(pxos::parse_load_mode("mmap") == LoadMode::kMap);
+  CHECK(pxos::parse_load_mode("prefault") == LoadMode::kPrefault);
+  CHECK(pxos::parse_load_mode("read") == LoadMode::kRead);
+  CHECK(pxos::parse_load_mode("").error().code == Errc::kUsage);
 }
