@@ -32,9 +32,9 @@ struct LinkInputs {
   std::map<std::string, double> reals;
   /// The tensor of this name, or nullopt.
   std::function<std::optional<WeightTensor>(const std::string& name)> find_weight;
-  /// How f16 regions (key and value caches) are kept: f32 for models whose weights are f32 and whose
-  /// owner wants exact caches, q8 for half the memory. A property of the cartridge, so that equal
-  /// cartridges give equal bits.
+  /// How f16 regions (key and value caches) are kept: f32 for models whose weights are f32 and
+  /// whose owner wants exact caches, q8 for half the memory. A property of the cartridge, so that
+  /// equal cartridges give equal bits.
   tensor::KvFormat caches = tensor::KvFormat::kF16;
   std::uint64_t memory_cap_bytes = ~std::uint64_t{0};  ///< arenas of one guest together
 };
@@ -49,9 +49,9 @@ struct LinkedTensor {
   std::array<Extent, isa::Limits::kRank> extents{};
   std::uint8_t rank = 0;
   tensor::KvFormat caches = tensor::KvFormat::kF16;  ///< what an f16 region is kept as
-  std::uint8_t element_bytes = 0;  ///< 0 for weights
-  std::int64_t count = 1;          ///< elements of an array, else 1
-  std::uint64_t bytes = 0;         ///< reserved for one element at the largest extents
+  std::uint8_t element_bytes = 0;                    ///< 0 for weights
+  std::int64_t count = 1;                            ///< elements of an array, else 1
+  std::uint64_t bytes = 0;   ///< reserved for one element at the largest extents
   std::uint64_t offset = 0;  ///< in the activation arena (temps, inputs, outputs) or the constants
   std::vector<const tensor::PackedTensor*> packed;  ///< weights: one per array element
 };
