@@ -59,7 +59,7 @@ std::string megabytes(std::uint64_t bytes) {
 
 Table limits_table(const BenchmarkReport& r) {
   return {{"limit, measured in this run", "value"},
-          {"DRAM read (the mapped sheets, one stream per thread)",
+          {"DRAM read (the mapped sheets, by all threads)",
            fmt::format("{:.1f} GB/s", r.read_bytes_per_second / 1e9)},
           {"int8 multiply-add", fmt::format("{:.0f} GOPS", r.int8_ops_per_second / 1e9)},
           {"barrier", fmt::format("{:.2f} us", r.barrier_seconds * 1e6)}};

@@ -24,13 +24,20 @@ void keep(const T& value) {
   asm volatile("" : : "r,m"(value) : "memory");
 }
 
+// The hardware's own prefetcher stops at the end of a page: asking a page ahead reads a tenth
+// faster on one thread, so a probe without it would be a limit that kernels pass. A prefetch past
+// the end does nothing.
+constexpr std::size_t kAhead = 4096;
+
 __attribute__((target("avx512f"))) std::uint64_t read_avx512(const std::uint8_t* at,
                                                              std::size_t bytes) {
   __m512i sums[8] = {};
   std::size_t i = 0;
   for (; i + 512 <= bytes; i += 512) {
-    for (std::size_t k = 0; k < 8; ++k)
+    for (std::size_t k = 0; k < 8; ++k) {
+      _mm_prefetch(reinterpret_cast<const char*>(at) + i + 64 * k + kAhead, _MM_HINT_T0);
       sums[k] = _mm512_xor_si512(sums[k], _mm512_loadu_si512(at + i + 64 * k));
+    }
   }
   __m512i all = sums[0];
   for (std::size_t k = 1; k < 8; ++k) all = _mm512_xor_si512(all, sums[k]);
@@ -42,6 +49,7 @@ __attribute__((target("avx512f"))) std::uint64_t read_avx512(const std::uint8_t*
 std::uint64_t read_plain(const std::uint8_t* at, std::size_t bytes) {
   std::uint64_t sums[8] = {};
   for (std::size_t i = 0; i + 64 <= bytes; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(at) + i + kAhead, _MM_HINT_T0);
     std::uint64_t words[8];
     std::memcpy(words, at + i, sizeof words);
     for (std::size_t k = 0; k < 8; ++k) sums[k] ^= words[k];
@@ -134,17 +142,21 @@ double seconds_together(std::size_t threads, const Work& work) {
 }  // namespace
 
 double measure_read_bytes_per_second(ThreadPool& pool, std::span<const Bytes> parts) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20U;
   const std::size_t threads = pool.threads();
   const bool wide = __builtin_cpu_supports("avx512f") != 0;
   std::size_t total = 0;
   for (const Bytes part : parts) total += part.size();
-  const auto read = [&](std::size_t thread) {
-    for (const Bytes part : parts) {
-      const std::size_t from = part.size() / threads * thread;
-      const std::size_t to =
-          thread + 1 == threads ? part.size() : part.size() / threads * (thread + 1);
-      keep(wide ? read_avx512(part.data() + from, to - from)
-                : read_plain(part.data() + from, to - from));
+  std::vector<std::atomic<std::size_t>> next(parts.size());
+  const auto read = [&](std::size_t) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Bytes part = parts[i];
+      for (std::size_t from = next[i].fetch_add(kPiece); from < part.size();
+           from = next[i].fetch_add(kPiece)) {
+        const Bytes piece = part.subspan(from, std::min(kPiece, part.size() - from));
+        keep(wide ? read_avx512(piece.data(), piece.size())
+                  : read_plain(piece.data(), piece.size()));
+      }
     }
   };
   return static_cast<double>(total) / seconds_together(threads, read);

@@ -254,6 +254,11 @@ class Models(Cli):
         self.assertEqual(first["text"], second["text"])
         self.assertEqual(first["tokens"], second["tokens"])
 
+    def test_every_load_mode_runs_the_same(self):
+        words = ["run", self.cartridge, "Once upon a time", "-n", 10]
+        self.assertEqual(1, len({self.pxos(*words, "--load", mode) for mode in ("mmap", "prefault", "read")}))
+        self.pxos(*words, "--load", "tape", code=2)
+
     def test_a_seed_decides_what_is_sampled(self):
         def text(seed):
             return json.loads(self.pxos("run", self.cartridge, "The", "-n", 30, "--temp", 1, "--seed", seed,
