@@ -43,62 +43,6 @@ constexpr std::array<ForeignType, 15> kForeignTypes{{
     {35, "tq2_0"},
 }};
 
-/// Bytes of one value of a fixed-size type; 0 for strings and arrays.
-std::uint64_t fixed_size(GgufType type) {
-  switch (type) {
-    case GgufType::kU8:
-    case GgufType::kI8:
-    case GgufType::kBool:
-      return 1;
-    case GgufType::kU16:
-    case GgufType::kI16:
-      return 2;
-    case GgufType::kU32:
-    case GgufType::kI32:
-    case GgufType::kF32:
-      return 4;
-    case GgufType::kU64:
-    case GgufType::kI64:
-    case GgufType::kF64:
-      return 8;
-    case GgufType::kString:
-    case GgufType::kArray:
-      return 0;
-  }
-  return 0;
-}
-
-/// Little-endian unsigned value of raw.size() <= 8 bytes.
-std::uint64_t load_unsigned(Bytes raw) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < raw.size(); ++i) value |= std::uint64_t{raw[i]} << (8 * i);
-  return value;
-}
-
-std::int64_t load_signed(Bytes raw) {
-  const auto shift = static_cast<unsigned>(64 - 8 * raw.size());
-  return static_cast<std::int64_t>(load_unsigned(raw) << shift) >> shift;
-}
-
-/// Value of a fixed-size type. Requires: raw.size() == fixed_size(type) != 0.
-GgufValue decode_fixed(GgufType type, Bytes raw) {
-  switch (type) {
-    case GgufType::kI8:
-    case GgufType::kI16:
-    case GgufType::kI32:
-    case GgufType::kI64:
-      return {type, load_signed(raw)};
-    case GgufType::kF32:
-      return {type, double{std::bit_cast<float>(static_cast<std::uint32_t>(load_unsigned(raw)))}};
-    case GgufType::kF64:
-      return {type, std::bit_cast<double>(load_unsigned(raw))};
-    case GgufType::kBool:
-      return {type, raw[0] != 0};
-    default:
-      return {type, load_unsigned(raw)};
-  }
-}
-
 /// Reads the parts of a file in order.
 class Parser {
  public:
@@ -190,8 +134,8 @@ class Parser {
       PX_TRY(const std::string_view text, string(file_size_, "string value"));
       return GgufValue{type, text};
     }
-    PX_TRY(const Bytes raw, reader_.bytes(fixed_size(type), "value"));
-    return decode_fixed(type, raw);
+    PX_TRY(const Bytes raw, reader_.bytes(gguf_fixed_size(type), "value"));
+    return decode_gguf_value(type, raw);
   }
 
   /// The count is bounded by the bytes left before anything is reserved: a file can ask for at most
@@ -203,7 +147,7 @@ class Parser {
     if (out.element == GgufType::kArray)
       return fail(Errc::kUnsupported, "nested arrays are not accepted");
     const bool is_text = out.element == GgufType::kString;
-    const std::uint64_t least = is_text ? 8 : fixed_size(out.element);
+    const std::uint64_t least = is_text ? 8 : gguf_fixed_size(out.element);
     if (out.count > reader_.remaining() / least)
       return fail(Errc::kInvalid, "array of {} elements cannot fit in the {} bytes left", out.count,
                   reader_.remaining());
@@ -259,8 +203,7 @@ class Parser {
 };
 
 /// 32 unless the file says otherwise.
-Result<std::uint64_t> read_alignment(
-    const std::map<std::string, GgufValue, std::less<>>& metadata) {
+Result<std::uint64_t> read_alignment(const Metadata& metadata) {
   const auto found = metadata.find("general.alignment");
   if (found == metadata.end()) return std::uint64_t{32};
   const auto* value = std::get_if<std::uint64_t>(&found->second.value);
@@ -296,29 +239,7 @@ Result<void> place_tensors(std::vector<GgufTensor>& tensors, std::uint64_t data_
   return {};
 }
 
-tl::unexpected<Error> wrong_type(std::string_view key, std::string_view expected,
-                                 const GgufValue& value) {
-  return fail(Errc::kInvalid, "{}: expected {}, found {}", key, expected,
-              gguf_type_name(value.type));
-}
-
-/// The value itself; kNotFound where it is missing.
-template <class T>
-Result<T> required(Result<std::optional<T>> found, std::string_view key) {
-  if (!found) return tl::unexpected<Error>(std::move(found).error());
-  if (!*found) return fail(Errc::kNotFound, "GGUF metadata has no {}", key);
-  return **found;
-}
-
 }  // namespace
-
-std::string_view gguf_type_name(GgufType type) {
-  static constexpr std::array<std::string_view, 13> kNames{"u8",  "i8",  "u16",  "i16",    "u32",
-                                                           "i32", "f32", "bool", "string", "array",
-                                                           "u64", "i64", "f64"};
-  const auto index = static_cast<std::size_t>(type);
-  return index < kNames.size() ? kNames[index] : "unknown";
-}
 
 std::uint64_t GgufTensor::elements() const {
   std::uint64_t product = 1;
@@ -340,8 +261,9 @@ Result<GgufFile> GgufFile::parse(Bytes file) {
   out.version_ = header.version;
   for (std::uint64_t i = 0; i < header.pairs; ++i) {
     PX_TRY(auto pair, parser.pair());
-    const auto [at, inserted] = out.metadata_.insert(std::move(pair));
-    if (!inserted) return fail(Errc::kInvalid, "GGUF metadata key {} appears twice", at->first);
+    if (out.metadata_.has(pair.first))
+      return fail(Errc::kInvalid, "GGUF metadata key {} appears twice", pair.first);
+    static_cast<void>(out.metadata_.insert(std::move(pair.first), std::move(pair.second)));
   }
   PX_TRY(out.alignment_, read_alignment(out.metadata_));
   for (std::uint64_t i = 0; i < header.tensors; ++i) {
@@ -362,101 +284,6 @@ const GgufTensor* GgufFile::find_tensor(std::string_view name) const {
 
 Bytes GgufFile::tensor_bytes(const GgufTensor& tensor) const {
   return file_.subspan(tensor.offset, tensor.bytes);
-}
-
-Result<std::optional<std::int64_t>> GgufFile::find_integer(std::string_view key) const {
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return std::optional<std::int64_t>();
-  if (const auto* value = std::get_if<std::int64_t>(&found->second.value))
-    return std::optional(*value);
-  const auto* value = std::get_if<std::uint64_t>(&found->second.value);
-  if (value == nullptr) return wrong_type(key, "an integer", found->second);
-  const auto narrowed = checked_cast<std::int64_t>(*value);
-  if (!narrowed) return fail(Errc::kLimit, "{}: {} is too large", key, *value);
-  return narrowed;
-}
-
-Result<std::optional<double>> GgufFile::find_real(std::string_view key) const {
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return std::optional<double>();
-  const auto& value = found->second.value;
-  if (const auto* real = std::get_if<double>(&value)) return std::optional(*real);
-  if (const auto* whole = std::get_if<std::uint64_t>(&value))
-    return std::optional(static_cast<double>(*whole));
-  if (const auto* whole = std::get_if<std::int64_t>(&value))
-    return std::optional(static_cast<double>(*whole));
-  return wrong_type(key, "a number", found->second);
-}
-
-Result<std::optional<bool>> GgufFile::find_flag(std::string_view key) const {
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return std::optional<bool>();
-  const auto* value = std::get_if<bool>(&found->second.value);
-  if (value == nullptr) return wrong_type(key, "a bool", found->second);
-  return std::optional(*value);
-}
-
-Result<std::optional<std::string_view>> GgufFile::find_text(std::string_view key) const {
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return std::optional<std::string_view>();
-  const auto* value = std::get_if<std::string_view>(&found->second.value);
-  if (value == nullptr) return wrong_type(key, "a string", found->second);
-  return std::optional(*value);
-}
-
-Result<std::int64_t> GgufFile::integer(std::string_view key) const {
-  return required(find_integer(key), key);
-}
-Result<double> GgufFile::real(std::string_view key) const {
-  return required(find_real(key), key);
-}
-Result<std::string_view> GgufFile::text(std::string_view key) const {
-  return required(find_text(key), key);
-}
-
-Result<std::vector<std::string_view>> GgufFile::strings(std::string_view key) const {
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return std::vector<std::string_view>();
-  const auto* array = std::get_if<GgufArray>(&found->second.value);
-  if (array == nullptr || array->element != GgufType::kString)
-    return wrong_type(key, "an array of strings", found->second);
-  return array->strings;
-}
-
-Result<std::vector<float>> GgufFile::floats(std::string_view key) const {
-  std::vector<float> out;
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return out;
-  const auto* array = std::get_if<GgufArray>(&found->second.value);
-  if (array == nullptr || array->element != GgufType::kF32)
-    return wrong_type(key, "an array of f32", found->second);
-  out.reserve(array->count);
-  for (std::uint64_t i = 0; i < array->count; ++i)
-    out.push_back(std::bit_cast<float>(
-        static_cast<std::uint32_t>(load_unsigned(array->raw.subspan(i * 4, 4)))));
-  return out;
-}
-
-Result<std::vector<std::int64_t>> GgufFile::integers(std::string_view key) const {
-  std::vector<std::int64_t> out;
-  const auto found = metadata_.find(key);
-  if (found == metadata_.end()) return out;
-  const auto* array = std::get_if<GgufArray>(&found->second.value);
-  const std::uint64_t size = array == nullptr ? 0 : fixed_size(array->element);
-  if (size == 0) return wrong_type(key, "an array of integers", found->second);
-  out.reserve(array->count);
-  for (std::uint64_t i = 0; i < array->count; ++i) {
-    const GgufValue value = decode_fixed(array->element, array->raw.subspan(i * size, size));
-    if (const auto* number = std::get_if<std::int64_t>(&value.value)) {
-      out.push_back(*number);
-      continue;
-    }
-    const auto* number = std::get_if<std::uint64_t>(&value.value);
-    const auto narrowed = number == nullptr ? std::nullopt : checked_cast<std::int64_t>(*number);
-    if (!narrowed) return wrong_type(key, "an array of integers", found->second);
-    out.push_back(*narrowed);
-  }
-  return out;
 }
 
 }  // namespace pxos::cartridges

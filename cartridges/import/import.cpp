@@ -1,12 +1,10 @@
 #include "cartridges/import/import.hpp"
 
-#include "cartridges/import/gguf.hpp"
+#include "cartridges/import/gguf_model.hpp"
 #include "cartridges/import/gguf_vocabulary.hpp"
 #include "cartridges/import/llama_gguf.hpp"
 #include "cartridges/import/model_entries.hpp"
 #include "cartridges/import/tensor_source.hpp"
-#include "pixelfs/kind.hpp"
-#include "pxvm/base/mapped_file.hpp"
 #include "pxvm/text/tokenizer.hpp"
 
 #include <chrono>
@@ -14,44 +12,56 @@
 namespace pxos::cartridges {
 namespace {
 
-Result<std::string> text_or(const GgufFile& file, std::string_view key, std::string_view fallback) {
-  PX_TRY(const auto value, file.find_text(key));
+Result<std::string> text_or(const Metadata& metadata, std::string_view key,
+                            std::string_view fallback) {
+  PX_TRY(const auto value, metadata.find_text(key));
   return std::string(value.value_or(fallback));
 }
 
 /// Who made the model and under which terms, as far as the file says.
-Result<void> describe(const GgufFile& file, const std::filesystem::path& path,
+Result<void> describe(const ModelFile& file, const std::filesystem::path& path,
                       const ImportOptions& options, Manifest& out) {
   const std::string stem = path.stem().string();
-  PX_TRY(out.architecture, text_or(file, "general.architecture", ""));
-  PX_TRY(out.title, text_or(file, "general.name", stem));
+  PX_TRY(out.architecture, text_or(file.metadata, "general.architecture", ""));
+  PX_TRY(out.title, text_or(file.metadata, "general.name", stem));
   // A converter that knew no name wrote the architecture's; the file's name says more.
   if (out.title == out.architecture || out.title.empty()) out.title = stem;
   out.name = options.name.empty() ? make_cartridge_name(out.title) : options.name;
-  PX_TRY(const std::string organization, text_or(file, "general.organization", ""));
-  PX_TRY(out.author, text_or(file, "general.author", organization));
-  PX_TRY(out.licence, text_or(file, "general.license", ""));
-  PX_TRY(out.version, text_or(file, "general.version", "1.0.0"));
-  PX_TRY(out.chat_template, text_or(file, "tokenizer.chat_template", ""));
-  out.notes =
-      fmt::format("imported from {} (GGUF version {})", path.filename().string(), file.version());
+  PX_TRY(const std::string organization, text_or(file.metadata, "general.organization", ""));
+  PX_TRY(out.author, text_or(file.metadata, "general.author", organization));
+  PX_TRY(out.licence, text_or(file.metadata, "general.license", ""));
+  PX_TRY(out.version, text_or(file.metadata, "general.version", "1.0.0"));
+  PX_TRY(out.chat_template, text_or(file.metadata, "tokenizer.chat_template", ""));
+  out.notes = fmt::format("imported from {} ({})", path.filename().string(), file.format);
   out.creator_name = "pxos import";
   out.genesis_version = "1";
   return {};
 }
 
-/// Everything of a GGUF file but the weights' bytes, checked.
+/// Everything of a model file but the weights' bytes, checked.
 struct Model {
   Manifest manifest;
-  ByteVector tokenizer;
+  ByteVector tokenizer;  ///< empty: the model has none
   ProgramSource program;
   std::vector<pixelfs::TensorInput> tensors;
 };
 
+Result<void> read_tokenizer(text::Vocabulary vocabulary, std::int64_t rows, Model& out) {
+  if (static_cast<std::int64_t>(vocabulary.tokens.size()) != rows)
+    return fail(Errc::kInvalid,
+                "tokenizer.ggml.tokens: {} tokens, but token_embd.weight has {} rows",
+                vocabulary.tokens.size(), rows);
+  out.manifest.stop_tokens = stop_tokens(vocabulary);
+  PX_TRY(out.tokenizer, text::serialize(vocabulary));
+  // An unknown pre-tokenizer must be refused now, not when somebody asks the model something.
+  PX_CHECK(text::Tokenizer::create(std::move(vocabulary)));
+  return {};
+}
+
 /// Everything is checked before the output is created, so a refused file costs no disk.
-Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path,
+Result<Model> read_model(ModelFile& file, const std::filesystem::path& path,
                          const ImportOptions& options) {
-  PX_TRY(const std::string_view architecture, file.text("general.architecture"));
+  PX_TRY(const std::string_view architecture, file.metadata.text("general.architecture"));
   PX_TRY(const LlamaFamily family, find_llama_family(architecture));
   Model model;
   PX_CHECK(describe(file, path, options, model.manifest));
@@ -62,31 +72,24 @@ Result<Model> read_model(const GgufFile& file, const std::filesystem::path& path
   const int kv_bits = options.kv_bits.value_or(exact ? 32 : 16);
   if (kv_bits != 16) model.manifest.integers["kv_bits"] = kv_bits;
   PX_TRY(const auto tensors, llama_tensors(file, shape));
-  for (const GgufTensor* tensor : tensors) {
+  for (const ModelTensor* tensor : tensors) {
     model.manifest.parameter_count += tensor->elements();
-    model.tensors.push_back(tensor_source(file, *tensor, options.as_dtype));
+    model.tensors.push_back(tensor_source(*tensor, options.as_dtype));
   }
-  PX_TRY(text::Vocabulary vocabulary, gguf_vocabulary(file));
-  if (static_cast<std::int64_t>(vocabulary.tokens.size()) != shape.vocab)
-    return fail(Errc::kInvalid,
-                "tokenizer.ggml.tokens: {} tokens, but token_embd.weight has {} rows",
-                vocabulary.tokens.size(), shape.vocab);
-  model.manifest.stop_tokens = stop_tokens(vocabulary);
-  PX_TRY(model.tokenizer, text::serialize(vocabulary));
-  // An unknown pre-tokenizer must be refused now, not when somebody asks the model something.
-  PX_CHECK(text::Tokenizer::create(std::move(vocabulary)));
+  if (file.vocabulary) PX_CHECK(read_tokenizer(*std::move(file.vocabulary), shape.vocab, model));
   PX_TRY(model.program, options.find_program(architecture));
   return model;
 }
 
 /// Small entries first: a reader of the file's beginning sees program and tokenizer.
-Result<void> write_cartridge(Model model, const MappedFile& source, const ImportOptions& options,
+Result<void> write_cartridge(Model model, const ModelFile& file, const ImportOptions& options,
                              ImportReport& report) {
   PX_TRY(CartridgeWriter writer, CartridgeWriter::create(options.output));
   PX_CHECK(add_program(writer, model.program));
-  PX_CHECK(writer.add({"tokenizer.bin", EntryKind::kTokenizer, "", 0}, model.tokenizer));
+  if (!model.tokenizer.empty())
+    PX_CHECK(writer.add({"tokenizer.bin", EntryKind::kTokenizer, "", 0}, model.tokenizer));
   PX_CHECK(add_sheets(writer, model.tensors, options.progress));
-  if (source.poisoned()) return fail(Errc::kIo, "the source file shrank while it was imported");
+  PX_CHECK(file.check_sources());
   return finish_import(std::move(writer), std::move(model.manifest), options, report);
 }
 
@@ -95,19 +98,13 @@ Result<void> write_cartridge(Model model, const MappedFile& source, const Import
 Result<ImportReport> import_model(const std::filesystem::path& path, const ImportOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   PX_CHECK(check_options(options));
-  PX_TRY(const MappedFile mapped, MappedFile::open(path));
-  const pixelfs::Identified kind = pixelfs::identify(mapped.bytes());
-  if (kind.kind != pixelfs::FileKind::kGguf)
-    return fail(Errc::kUnsupported, "{}: expected a GGUF file, found {}", path.string(),
-                pixelfs::kind_name(kind.kind));
-  auto file = GgufFile::parse(mapped.bytes());
-  if (!file) return in_context(path.string(), std::move(file).error());
-  auto model = read_model(*file, path, options);
+  PX_TRY(ModelFile file, open_gguf_model(path));
+  auto model = read_model(file, path, options);
   if (!model) return in_context(path.string(), std::move(model).error());
   ImportReport report;
-  report.source_bytes = mapped.bytes().size();
+  report.source_bytes = file.source_bytes();
   report.tensors = model->tensors.size();
-  PX_CHECK(write_cartridge(*std::move(model), mapped, options, report));
+  PX_CHECK(write_cartridge(*std::move(model), file, options, report));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

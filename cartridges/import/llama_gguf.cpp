@@ -16,17 +16,17 @@ constexpr std::array<LlamaFamily, 2> kFamilies{{{"llama", 0, false}, {"qwen2", 1
 /// The keys of one architecture: "llama.block_count" and so on.
 class Keys {
  public:
-  Keys(const GgufFile& file, std::string_view architecture)
+  Keys(const ModelFile& file, std::string_view architecture)
       : file_(file), prefix_(std::string(architecture) + ".") {}
 
-  [[nodiscard]] const GgufFile& file() const { return file_; }
+  [[nodiscard]] const ModelFile& file() const { return file_; }
   [[nodiscard]] std::string full(std::string_view name) const {
     return prefix_ + std::string(name);
   }
-  [[nodiscard]] bool has(std::string_view name) const { return file_.has(full(name)); }
+  [[nodiscard]] bool has(std::string_view name) const { return file_.metadata.has(full(name)); }
 
   [[nodiscard]] Result<std::int64_t> positive(std::string_view name) const {
-    PX_TRY(const std::int64_t value, file_.integer(full(name)));
+    PX_TRY(const std::int64_t value, file_.metadata.integer(full(name)));
     if (value < 1 || value > kMaxValue)
       return fail(Errc::kInvalid, "{}: {} is not in [1, {}]", full(name), value, kMaxValue);
     return value;
@@ -38,8 +38,8 @@ class Keys {
   }
   /// In (0, limit]. `fallback` of 0: the key must be there.
   [[nodiscard]] Result<double> real(std::string_view name, double limit, double fallback) const {
-    PX_TRY(const auto found, file_.find_real(full(name)));
-    if (!found && fallback == 0) return file_.real(full(name));
+    PX_TRY(const auto found, file_.metadata.find_real(full(name)));
+    if (!found && fallback == 0) return file_.metadata.real(full(name));
     const double value = found.value_or(fallback);
     if (!std::isfinite(value) || value <= 0 || value > limit)
       return fail(Errc::kInvalid, "{}: {} is not in (0, {}]", full(name), value, limit);
@@ -47,7 +47,7 @@ class Keys {
   }
 
  private:
-  const GgufFile& file_;
+  const ModelFile& file_;
   std::string prefix_;
 };
 
@@ -66,11 +66,11 @@ Result<void> refuse_variants(const Keys& keys) {
                                                     {"logit_scale", 1},
                                                     {"residual_scale", 1}}};
   const std::string type_key = keys.full("rope.scaling.type");
-  PX_TRY(const auto scaling, keys.file().find_text(type_key));
+  PX_TRY(const auto scaling, keys.file().metadata.find_text(type_key));
   if (scaling && *scaling != "none" && *scaling != "linear")
     return fail(Errc::kUnsupported, "{}: \"{}\" is not supported yet", type_key, *scaling);
   for (const Neutral& row : kNeutral) {
-    PX_TRY(const auto value, keys.file().find_real(keys.full(row.key)));
+    PX_TRY(const auto value, keys.file().metadata.find_real(keys.full(row.key)));
     if (value && *value != row.value)
       return fail(Errc::kUnsupported, "{}: {} is not supported yet (only {} is)",
                   keys.full(row.key), *value, row.value);
@@ -130,9 +130,9 @@ void add_layer(const LlamaShape& s, std::int64_t layer, std::vector<LlamaTensor>
 }
 
 /// Errors: kUnsupported names the first tensor of the file that is not among `taken`.
-Result<void> refuse_others(const GgufFile& file, const std::set<std::string>& taken,
+Result<void> refuse_others(const ModelFile& file, const std::set<std::string>& taken,
                            std::string_view architecture) {
-  for (const GgufTensor& tensor : file.tensors()) {
+  for (const ModelTensor& tensor : file.tensors) {
     if (taken.contains(tensor.name)) continue;
     if (tensor.name.starts_with("rope_freqs"))
       return fail(Errc::kUnsupported, "tensor {}: rope frequency factors are not supported yet",
@@ -163,7 +163,7 @@ Result<LlamaFamily> find_llama_family(std::string_view architecture) {
               architecture, names);
 }
 
-Result<LlamaShape> read_llama_shape(const GgufFile& file, const LlamaFamily& family) {
+Result<LlamaShape> read_llama_shape(const ModelFile& file, const LlamaFamily& family) {
   const Keys keys(file, family.architecture);
   PX_CHECK(refuse_variants(keys));
   LlamaShape out;
@@ -175,10 +175,10 @@ Result<LlamaShape> read_llama_shape(const GgufFile& file, const LlamaFamily& fam
   PX_CHECK(read_heads(keys, out));
   PX_TRY(out.rms_eps, keys.real("attention.layer_norm_rms_epsilon", 1.0, 0));
   PX_TRY(out.rope_base, keys.real("rope.freq_base", 1e12, 10000.0));
-  const GgufTensor* embedding = file.find_tensor("token_embd.weight");
-  if (embedding == nullptr || embedding->ne.size() != 2)
+  const ModelTensor* embedding = file.find_tensor("token_embd.weight");
+  if (embedding == nullptr || embedding->shape.size() != 2)
     return fail(Errc::kInvalid, "tensor token_embd.weight is missing or not a matrix");
-  out.vocab = embedding->shape()[0];
+  out.vocab = embedding->shape[0];
   PX_TRY(const std::int64_t vocab, keys.positive_or("vocab_size", out.vocab));
   if (vocab != out.vocab || vocab > kMaxValue)
     return fail(Errc::kInvalid, "{} {}, but token_embd.weight has {} rows", keys.full("vocab_size"),
@@ -194,23 +194,23 @@ std::vector<LlamaTensor> llama_layout(const LlamaShape& shape, bool own_head) {
   return out;
 }
 
-Result<std::vector<const GgufTensor*>> llama_tensors(const GgufFile& file,
-                                                     const LlamaShape& shape) {
+Result<std::vector<const ModelTensor*>> llama_tensors(const ModelFile& file,
+                                                      const LlamaShape& shape) {
   // More layers than tensors: some are missing, and the list of a hostile count would not end.
-  if (static_cast<std::uint64_t>(shape.n_layer) > file.tensors().size())
+  if (static_cast<std::uint64_t>(shape.n_layer) > file.tensors.size())
     return fail(Errc::kInvalid, "{}.block_count {}, but the file has {} tensors",
-                shape.family.architecture, shape.n_layer, file.tensors().size());
+                shape.family.architecture, shape.n_layer, file.tensors.size());
   // A model without its own head shares the embedding; the program names it as the fallback.
   const bool own_head = file.find_tensor("output.weight") != nullptr;
-  std::vector<const GgufTensor*> out;
+  std::vector<const ModelTensor*> out;
   std::set<std::string> taken;
   for (const LlamaTensor& wanted : llama_layout(shape, own_head)) {
-    const GgufTensor* tensor = file.find_tensor(wanted.name);
+    const ModelTensor* tensor = file.find_tensor(wanted.name);
     if (tensor == nullptr)
       return fail(Errc::kInvalid, "tensor {} {} is missing", wanted.name, shape_text(wanted.shape));
-    if (tensor->shape() != wanted.shape)
+    if (tensor->shape != wanted.shape)
       return fail(Errc::kInvalid, "tensor {}: shape {}, the hyper-parameters say {}", wanted.name,
-                  shape_text(tensor->shape()), shape_text(wanted.shape));
+                  shape_text(tensor->shape), shape_text(wanted.shape));
     out.push_back(tensor);
     taken.insert(wanted.name);
   }

@@ -1,9 +1,9 @@
 #pragma once
-// What a GGUF file of a LLaMA-like architecture must hold, checked against itself: hyper-parameters
-// by the names programs/decoder.pxasm uses, and the tensors in the order the forward pass reads
-// them. Each family has a program of its own name. Pure functions.
+// What a model file of a LLaMA-like architecture must hold, checked against itself:
+// hyper-parameters by the names programs/decoder.pxasm uses, and the tensors in the order the
+// forward pass reads them. Each family has a program of its own name. Pure functions.
 
-#include "cartridges/import/gguf.hpp"
+#include "cartridges/import/model_file.hpp"
 
 #include <cstdint>
 #include <span>
@@ -42,7 +42,7 @@ struct LlamaShape {
 
 /// Errors: kNotFound for a missing key; kInvalid for a value out of range or that disagrees with
 /// another; kUnsupported for what the program does not do: rope scaling, experts, a sliding window.
-Result<LlamaShape> read_llama_shape(const GgufFile& file, const LlamaFamily& family);
+Result<LlamaShape> read_llama_shape(const ModelFile& file, const LlamaFamily& family);
 
 /// Name and shape of every tensor of such a model, in forward order; the head last, when it has its
 /// own.
@@ -55,6 +55,7 @@ struct LlamaTensor {
 /// The file's tensors in forward order. Errors: kInvalid names the tensor that is missing or whose
 /// shape is not what the hyper-parameters say (both shapes); kUnsupported names a tensor the
 /// program has no use for.
-Result<std::vector<const GgufTensor*>> llama_tensors(const GgufFile& file, const LlamaShape& shape);
+Result<std::vector<const ModelTensor*>> llama_tensors(const ModelFile& file,
+                                                      const LlamaShape& shape);
 
 }  // namespace pxos::cartridges

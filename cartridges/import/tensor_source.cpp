@@ -26,19 +26,22 @@ struct Conversion {
   DType from;
   DType to;
   std::uint64_t elements;
+  ReadCanonical source;
 
   /// out = converted bytes [offset, offset + out.size()).
-  void read(Bytes canonical, std::uint64_t offset, MutBytes out) const {
+  Result<void> read(std::uint64_t offset, MutBytes out) const {
     const std::uint64_t chunk_bytes = bytes_of(to, kChunkElements);
     ByteVector converted(chunk_bytes);
+    ByteVector canonical(bytes_of(from, kChunkElements));
     std::vector<float> values(kChunkElements);
     while (!out.empty()) {
       const std::uint64_t first = offset / chunk_bytes * kChunkElements;
       const std::uint64_t count = std::min(kChunkElements, elements - first);
       const std::span<float> chunk = std::span(values).first(count);
+      const MutBytes raw = MutBytes(canonical).first(bytes_of(from, count));
       const MutBytes bytes = MutBytes(converted).first(bytes_of(to, count));
-      tensor::dequantize_row(from, canonical.subspan(bytes_of(from, first), bytes_of(from, count)),
-                             chunk);
+      PX_CHECK(source(bytes_of(from, first), raw));
+      tensor::dequantize_row(from, raw, chunk);
       tensor::quantize_row(to, chunk, bytes);
       const std::uint64_t skip = offset % chunk_bytes;
       const std::uint64_t take = std::min<std::uint64_t>(bytes.size() - skip, out.size());
@@ -46,39 +49,39 @@ struct Conversion {
       offset += take;
       out = out.subspan(take);
     }
+    return {};
   }
 };
 
 /// What the tensor becomes: vectors f32; matrices `as`, unless their rows are not whole blocks of
 /// it.
-DType target_type(const GgufTensor& tensor, std::optional<DType> as) {
-  if (tensor.ne.size() == 1) return DType::kF32;
-  if (!as || tensor.ne[0] % tensor::info(*as).block_elems != 0) return tensor.dtype;
+DType target_type(const ModelTensor& tensor, std::optional<DType> as) {
+  if (tensor.shape.size() == 1) return DType::kF32;
+  if (!as || static_cast<std::uint64_t>(tensor.shape.back()) % tensor::info(*as).block_elems != 0)
+    return tensor.dtype;
   return *as;
 }
 
 }  // namespace
 
-pixelfs::TensorInput tensor_source(const GgufFile& file, const GgufTensor& tensor,
-                                   std::optional<DType> as) {
-  const bool is_vector = tensor.ne.size() == 1;
+pixelfs::TensorInput tensor_source(const ModelTensor& tensor, std::optional<DType> as) {
+  const bool is_vector = tensor.shape.size() == 1;
   pixelfs::TensorInput input;
   input.name = tensor.name;
-  input.shape = tensor.shape();
+  input.shape = tensor.shape;
   input.layout = is_vector ? pixelfs::SheetLayout::kLinear : pixelfs::SheetLayout::kPacked16;
   input.dtype = target_type(tensor, as);
-  const Bytes canonical = file.tensor_bytes(tensor);
-  const Conversion conversion{tensor.dtype, input.dtype, tensor.elements()};
+  if (input.dtype == tensor.dtype) {
+    input.read_canonical = tensor.read;
+    return input;
+  }
   const std::uint64_t size = bytes_of(input.dtype, tensor.elements());
-  input.read_canonical = [canonical, conversion, size, name = tensor.name](
-                             std::uint64_t offset, MutBytes out) -> Result<void> {
+  input.read_canonical =
+      [conversion = Conversion{tensor.dtype, input.dtype, tensor.elements(), tensor.read}, size,
+       name = tensor.name](std::uint64_t offset, MutBytes out) -> Result<void> {
     if (!range_fits(offset, out.size(), size))
       return fail(Errc::kUsage, "tensor {}: {} bytes at {} of {}", name, out.size(), offset, size);
-    if (conversion.from != conversion.to)
-      conversion.read(canonical, offset, out);
-    else if (!out.empty())
-      std::memcpy(out.data(), canonical.data() + offset, out.size());
-    return {};
+    return conversion.read(offset, out);
   };
   return input;
 }

@@ -1,5 +1,6 @@
 #include "cartridges/import/llama_gguf.hpp"
 
+#include "cartridges/import/gguf_model.hpp"
 #include "tests/cartridges/tiny_llama.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,7 +8,7 @@
 using Catch::Contains;
 using pxos::ByteVector;
 using pxos::cartridges::find_llama_family;
-using pxos::cartridges::GgufFile;
+using pxos::cartridges::gguf_model;
 using pxos::cartridges::llama_tensors;
 using pxos::cartridges::LlamaShape;
 using pxos::cartridges::read_llama_shape;
@@ -17,7 +18,7 @@ using pxos::test::TinyLlama;
 namespace {
 
 pxos::Result<LlamaShape> shape_of(const ByteVector& bytes) {
-  return read_llama_shape(GgufFile::parse(bytes).value(), find_llama_family("llama").value());
+  return read_llama_shape(gguf_model(bytes).value(), find_llama_family("llama").value());
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ TEST_CASE("Tensors come in forward order, with or without a head of their own", 
         file.tensor("output.weight", {32, 9}, 0, ByteVector(1152));
       };
     const ByteVector bytes = model.build();
-    const auto file = GgufFile::parse(bytes).value();
+    const auto file = gguf_model(bytes).value();
     const auto tensors =
         llama_tensors(file, read_llama_shape(file, find_llama_family("llama").value()).value());
     REQUIRE(tensors.has_value());
@@ -84,7 +85,7 @@ TEST_CASE("Qwen2 has keys of its own, biases, and turns halves", "[llama]") {
   TinyLlama model;
   model.architecture = "qwen2";
   const ByteVector bytes = model.build();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   const auto shape = read_llama_shape(file, find_llama_family("qwen2").value());
   REQUIRE(shape.has_value());
   CHECK(shape->family.rope_pairing == 1);
@@ -101,7 +102,7 @@ TEST_CASE("Qwen2 has keys of its own, biases, and turns halves", "[llama]") {
 
 TEST_CASE("A layer count beyond the file's tensors is refused before any list is made", "[llama]") {
   const ByteVector bytes = TinyLlama{}.build();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   LlamaShape shape = read_llama_shape(file, find_llama_family("llama").value()).value();
   shape.n_layer = std::int64_t{1} << 28U;
   CHECK_THAT(llama_tensors(file, shape).error().message, Contains("llama.block_count 268435456"));
@@ -109,7 +110,7 @@ TEST_CASE("A layer count beyond the file's tensors is refused before any list is
 
 TEST_CASE("A missing layer is named", "[llama]") {
   const ByteVector bytes = TinyLlama{}.build();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   LlamaShape shape = read_llama_shape(file, find_llama_family("llama").value()).value();
   shape.n_layer = 2;
   CHECK_THAT(llama_tensors(file, shape).error().message,

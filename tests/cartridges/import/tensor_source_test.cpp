@@ -1,5 +1,6 @@
 #include "cartridges/import/tensor_source.hpp"
 
+#include "cartridges/import/gguf_model.hpp"
 #include "pxvm/tensor/quantize.hpp"
 #include "tests/cartridges/gguf_builder.hpp"
 
@@ -8,7 +9,7 @@
 #include <catch2/catch.hpp>
 
 using pxos::ByteVector;
-using pxos::cartridges::GgufFile;
+using pxos::cartridges::gguf_model;
 using pxos::cartridges::tensor_source;
 using pxos::pixelfs::SheetLayout;
 using pxos::tensor::DType;
@@ -30,16 +31,22 @@ ByteVector file_bytes() {
   return file.build();
 }
 
+ByteVector bytes_of(const pxos::cartridges::ModelTensor& tensor) {
+  ByteVector out(tensor.bytes());
+  REQUIRE(tensor.read(0, out).has_value());
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("Matrices keep their type, vectors become linear f32", "[import]") {
   const ByteVector bytes = file_bytes();
-  const auto file = GgufFile::parse(bytes).value();
-  const auto w = tensor_source(file, *file.find_tensor("w"), {});
+  const auto file = gguf_model(bytes).value();
+  const auto w = tensor_source(*file.find_tensor("w"), {});
   CHECK(w.dtype == DType::kQ8_0);
   CHECK(w.layout == SheetLayout::kPacked16);
   CHECK(w.shape == std::vector<std::int64_t>{300, 64});
-  const auto v = tensor_source(file, *file.find_tensor("v"), {});
+  const auto v = tensor_source(*file.find_tensor("v"), {});
   CHECK(v.dtype == DType::kF32);
   CHECK(v.layout == SheetLayout::kLinear);
   std::vector<float> values(6);
@@ -51,12 +58,12 @@ TEST_CASE("Matrices keep their type, vectors become linear f32", "[import]") {
 
 TEST_CASE("A dequantised tensor reads the same from every offset", "[import]") {
   const ByteVector bytes = file_bytes();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   const auto* tensor = file.find_tensor("w");
-  const auto input = tensor_source(file, *tensor, DType::kF32);
+  const auto input = tensor_source(*tensor, DType::kF32);
   CHECK(input.dtype == DType::kF32);
   std::vector<float> expected(tensor->elements());
-  pxos::tensor::dequantize_row(DType::kQ8_0, file.tensor_bytes(*tensor), expected);
+  pxos::tensor::dequantize_row(DType::kQ8_0, bytes_of(*tensor), expected);
   ByteVector whole(expected.size() * 4);
   std::memcpy(whole.data(), expected.data(), whole.size());
   // Steps that fall inside elements, blocks and the chunks the source works in.
@@ -73,12 +80,12 @@ TEST_CASE("A dequantised tensor reads the same from every offset", "[import]") {
 
 TEST_CASE("A matrix becomes another quantised type, the same from every offset", "[import]") {
   const ByteVector bytes = file_bytes();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   const auto* tensor = file.find_tensor("w");
-  const auto input = tensor_source(file, *tensor, DType::kQ5_0);
+  const auto input = tensor_source(*tensor, DType::kQ5_0);
   REQUIRE(input.dtype == DType::kQ5_0);
   std::vector<float> values(tensor->elements());
-  pxos::tensor::dequantize_row(DType::kQ8_0, file.tensor_bytes(*tensor), values);
+  pxos::tensor::dequantize_row(DType::kQ8_0, bytes_of(*tensor), values);
   ByteVector expected(values.size() / 32 * 22);
   pxos::tensor::quantize_row(DType::kQ5_0, values, expected);
   for (const std::size_t step : {std::size_t{5}, std::size_t{2816}, expected.size()}) {
@@ -89,25 +96,25 @@ TEST_CASE("A matrix becomes another quantised type, the same from every offset",
     }
     CHECK(got == expected);
   }
-  CHECK(tensor_source(file, *tensor, DType::kQ8_0).dtype == DType::kQ8_0);
+  CHECK(tensor_source(*tensor, DType::kQ8_0).dtype == DType::kQ8_0);
 }
 
 TEST_CASE("A matrix whose rows are not whole blocks keeps its type", "[import]") {
   pxos::test::GgufBuilder builder;
   builder.tensor("odd", {20, 3}, 1, ByteVector(120));
   const ByteVector bytes = builder.build();
-  const auto file = GgufFile::parse(bytes).value();
-  CHECK(tensor_source(file, *file.find_tensor("odd"), DType::kQ5_1).dtype == DType::kF16);
-  CHECK(tensor_source(file, *file.find_tensor("odd"), DType::kF32).dtype == DType::kF32);
+  const auto file = gguf_model(bytes).value();
+  CHECK(tensor_source(*file.find_tensor("odd"), DType::kQ5_1).dtype == DType::kF16);
+  CHECK(tensor_source(*file.find_tensor("odd"), DType::kF32).dtype == DType::kF32);
 }
 
 TEST_CASE("Reads outside the tensor are refused", "[import]") {
   const ByteVector bytes = file_bytes();
-  const auto file = GgufFile::parse(bytes).value();
+  const auto file = gguf_model(bytes).value();
   ByteVector out(8);
   for (const bool converts : {false, true}) {
     const auto as = converts ? std::optional(DType::kF32) : std::nullopt;
-    const auto input = tensor_source(file, *file.find_tensor("h"), as);
+    const auto input = tensor_source(*file.find_tensor("h"), as);
     const std::uint64_t size = converts ? 256 : 128;
     CHECK(input.read_canonical(size - 8, out).has_value());
     CHECK_FALSE(input.read_canonical(size - 7, out).has_value());

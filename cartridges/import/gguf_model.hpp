@@ -1,0 +1,19 @@
+#pragma once
+// GGUF as a producer of ModelFile: names, keys and row orders are GGUF's own already.
+
+#include "cartridges/import/gguf.hpp"
+#include "cartridges/import/model_file.hpp"
+
+#include <filesystem>
+
+namespace pxos::cartridges {
+
+/// The model in `file`. Keeps `file`: metadata and tensors read from it.
+/// Errors: those of GgufFile::parse and gguf_vocabulary. A file whose tokenizer.ggml.model is
+/// "none" or "no_vocab", or missing together with the tokens, has no vocabulary.
+Result<ModelFile> gguf_model(Bytes file);
+
+/// The model in the file at `path`, mapped. Errors: also kUnsupported when it is no GGUF file.
+Result<ModelFile> open_gguf_model(const std::filesystem::path& path);
+
+}  // namespace pxos::cartridges
