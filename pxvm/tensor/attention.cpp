@@ -266,16 +266,25 @@ class AttentionJob {
             static_cast<std::uint32_t>(std::min(kTile, pos_ + 1 - start))};
   }
 
+  /// The share of the next tile's rows, all heads of them, that this head's turn asks for.
+  [[nodiscard]] AttentionAhead ahead_of(std::int64_t kv_head, std::int64_t tile) const {
+    if (tile == pos_ / kTile) return {};
+    const std::int64_t share = kTile / params_.kv_heads;
+    const std::int64_t row = (tile + 1) * kTile + kv_head * share;
+    return {k_.f16_row(row), v_.f16_row(row), static_cast<std::uint32_t>(share * k_.stride / 32)};
+  }
+
   void score_rows(const TilePlan& plan, std::int64_t kv_head, std::int64_t tile) const {
     const AttentionRows rows = rows_of(kv_head, tile);
-    const AttentionRows next = tile == pos_ / kTile ? rows : rows_of(kv_head, tile + 1);
+    AttentionAhead ahead = ahead_of(kv_head, tile);
     AttentionQuery batch[kBatch];
     for (std::int64_t h = 0; h < group_;) {
       std::uint32_t count = 0;
       for (; h < group_ && count < kBatch; ++h, ++count) {
         batch[count] = query(0, kv_head * group_ + h, tile, partial_at(plan, kv_head, tile, 0, h));
       }
-      ctx_.kernels.attention_rows(shape_, rows, h == group_ ? next : rows, batch, count);
+      ctx_.kernels.attention_rows(shape_, rows, ahead, batch, count);
+      ahead = {};
     }
   }
 

@@ -197,29 +197,30 @@ PX_INLINE void score_step(const Key* keys, const AttentionQuery* queries, std::u
   }
 }
 
-/// Scores of 32 positions from `j`, one FMA chain over d. Meanwhile half of a later tile is asked
-/// for, a line of keys and one of values a step: all at once they would fill the miss buffers and
-/// stop the arithmetic.
+/// Asks for memory in small portions: all at once would fill the miss buffers and stop the
+/// arithmetic.
+struct Prefetcher {
+  const std::uint16_t* at;
+  std::uint32_t portion;  ///< lines of one step
+
+  PX_INLINE Prefetcher(const std::uint16_t* from, std::uint32_t lines, std::uint32_t steps)
+      : at(from), portion((lines + steps - 1) / steps) {}
+  PX_INLINE void step() {
+    for (std::uint32_t i = 0; i < portion; ++i, at += 32) __builtin_prefetch(at);
+  }
+};
+
+/// Scores of 32 positions from `j`, one FMA chain over d.
 template <std::size_t kQueries>
-PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys, const AttentionRows& next,
+PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys,
                             const AttentionQuery* queries, std::uint32_t j,
-                            float (*scores)[kAttentionTile]) {
+                            float (*scores)[kAttentionTile], Prefetcher& ahead) {
   Vf acc[kQueries][2];
   PX_UNROLL
   for (std::size_t n = 0; n < kQueries; ++n) acc[n][0] = acc[n][1] = zero_f();
-  const std::uint16_t* k = next.k + j * next.k_stride;
-  const std::uint16_t* v = next.v + j * next.v_stride;
-  const std::uint32_t parts = shape.head_dim / 32;  // lines of a row
   const Key* at = keys + j;
-  std::uint32_t d = 0;
-  for (std::uint32_t row = 0; row < 32; ++row, k += next.k_stride, v += next.v_stride) {
-    for (std::uint32_t part = 0; part < parts; ++part, ++d, at += kAttentionTile) {
-      __builtin_prefetch(k + 32 * part);
-      __builtin_prefetch(v + 32 * part);
-      score_step<kQueries>(at, queries, d, acc);
-    }
-  }
-  for (; d < shape.head_dim; ++d, at += kAttentionTile) {
+  for (std::uint32_t d = 0; d < shape.head_dim; ++d, at += kAttentionTile) {
+    ahead.step();
     score_step<kQueries>(at, queries, d, acc);
   }
   PX_UNROLL
@@ -230,10 +231,10 @@ PX_INLINE void score_turned(const AttentionShape& shape, const Key* keys, const 
 }
 
 /// o[d0 .. d0 + 16 kVectors) = sum p_j v_j, j ascending from zero; the first columns also sum l.
-template <std::size_t kQueries, std::size_t kVectors>
+template <std::size_t kQueries, std::size_t kVectors, bool kFirst>
 PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
                         const AttentionQuery* queries, const float (*p)[kAttentionTile],
-                        std::uint32_t d0) {
+                        std::uint32_t d0, Prefetcher& ahead) {
   Vf acc[kQueries][kVectors];
   Vf l[kQueries];
   PX_UNROLL
@@ -244,6 +245,7 @@ PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
   const std::uint32_t left = head_dim - d0;
   for (std::uint32_t j = queries[0].lo; j < queries[0].hi; ++j) {
     const std::uint16_t* v = rows.v + j * rows.v_stride + d0;
+    ahead.step();
     Vf row[kVectors];
     PX_UNROLL
     for (std::size_t i = 0; i < kVectors; ++i) {
@@ -252,13 +254,13 @@ PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
     PX_UNROLL
     for (std::size_t n = 0; n < kQueries; ++n) {
       const Vf weight = set_f(p[n][j]);
-      if (d0 == 0) l[n] = add(l[n], weight);
+      if constexpr (kFirst) l[n] = add(l[n], weight);
       for (std::size_t i = 0; i < kVectors; ++i) acc[n][i] = fma(weight, row[i], acc[n][i]);
     }
   }
   PX_UNROLL
   for (std::size_t n = 0; n < kQueries; ++n) {
-    if (d0 == 0) store_f_n(queries[n].partial + 1, l[n], 1);
+    if constexpr (kFirst) store_f_n(queries[n].partial + 1, l[n], 1);
     for (std::size_t i = 0; i < kVectors; ++i) {
       store_f(queries[n].partial + kPartialHead + d0 + 16 * i, acc[n][i]);
     }
@@ -266,26 +268,33 @@ PX_INLINE void sum_rows(const AttentionRows& rows, std::uint32_t head_dim,
 }
 
 template <std::size_t kQueries>
-void attention_few(const AttentionShape& shape, const AttentionRows& rows,
-                   const AttentionRows& next, const Key* keys, const AttentionQuery* queries) {
+void attention_few(const AttentionShape& shape, const AttentionRows& rows, AttentionAhead ahead,
+                   const Key* keys, const AttentionQuery* queries) {
   alignas(64) float scores[kQueries][kAttentionTile];
+  Prefetcher next_keys(ahead.k, ahead.lines, 2 * shape.head_dim);
   for (std::uint32_t j = 0; j < queries[0].hi; j += 32) {
-    score_turned<kQueries>(shape, keys, next, queries, j, scores);
+    score_turned<kQueries>(shape, keys, queries, j, scores, next_keys);
   }
   for (std::size_t n = 0; n < kQueries; ++n) {
     queries[n].partial[0] = softmax_tile(shape, queries[n], scores[n]);
   }
-  std::uint32_t d = 0;
-  for (; d + 32 <= shape.head_dim; d += 32) {
-    sum_rows<kQueries, 2>(rows, shape.head_dim, queries, scores, d);
+  Prefetcher next_values(ahead.v, ahead.lines, 2 * shape.head_dim);
+  std::uint32_t d = 16;
+  if (shape.head_dim < 32) {
+    sum_rows<kQueries, 1, true>(rows, shape.head_dim, queries, scores, 0, next_values);
+  } else {
+    sum_rows<kQueries, 2, true>(rows, shape.head_dim, queries, scores, 0, next_values);
+    for (d = 32; d + 32 <= shape.head_dim; d += 32) {
+      sum_rows<kQueries, 2, false>(rows, shape.head_dim, queries, scores, d, next_values);
+    }
   }
   for (; d < shape.head_dim; d += 16) {
-    sum_rows<kQueries, 1>(rows, shape.head_dim, queries, scores, d);
+    sum_rows<kQueries, 1, false>(rows, shape.head_dim, queries, scores, d, next_values);
   }
 }
 
 void attention_rows(const AttentionShape& shape, const AttentionRows& rows,
-                    const AttentionRows& next, const AttentionQuery* queries, std::uint32_t count) {
+                    AttentionAhead ahead, const AttentionQuery* queries, std::uint32_t count) {
   alignas(64) Key keys[kMaxTurnedDim * kAttentionTile];
   const std::uint32_t scored = (rows.count + 31) / 32 * 32;
   for (std::uint32_t j = 0; j < scored; j += 16) {
@@ -301,31 +310,32 @@ void attention_rows(const AttentionShape& shape, const AttentionRows& rows,
     const std::uint32_t now = count < kTurnedQueries ? count : kTurnedQueries;
     switch (now) {
       case 1:
-        attention_few<1>(shape, rows, next, keys, queries);
+        attention_few<1>(shape, rows, ahead, keys, queries);
         break;
       case 2:
-        attention_few<2>(shape, rows, next, keys, queries);
+        attention_few<2>(shape, rows, ahead, keys, queries);
         break;
       case 3:
-        attention_few<3>(shape, rows, next, keys, queries);
+        attention_few<3>(shape, rows, ahead, keys, queries);
         break;
       case 4:
-        attention_few<4>(shape, rows, next, keys, queries);
+        attention_few<4>(shape, rows, ahead, keys, queries);
         break;
       case 5:
-        attention_few<5>(shape, rows, next, keys, queries);
+        attention_few<5>(shape, rows, ahead, keys, queries);
         break;
       case 6:
-        attention_few<6>(shape, rows, next, keys, queries);
+        attention_few<6>(shape, rows, ahead, keys, queries);
         break;
       case 7:
-        attention_few<7>(shape, rows, next, keys, queries);
+        attention_few<7>(shape, rows, ahead, keys, queries);
         break;
       default:
-        attention_few<8>(shape, rows, next, keys, queries);
+        attention_few<8>(shape, rows, ahead, keys, queries);
     }
     count -= now;
     queries += now;
+    ahead.lines = 0;
   }
 }
 

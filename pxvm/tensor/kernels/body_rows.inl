@@ -20,11 +20,7 @@ PX_INLINE Vf exp_f(Vf x) {
   p = fma(p, r, set_f(0.5F));
   p = fma(p, r, set_f(1.0F));
   p = fma(p, r, set_f(1.0F));
-  const Vi half = sra_i<1>(exponent);
-  const Vi rest = sub_i(exponent, half);
-  const Vf first = as_f(shl_i<23>(add_i(half, set_i(127))));
-  const Vf second = as_f(shl_i<23>(add_i(rest, set_i(127))));
-  return mul(mul(p, first), second);
+  return scale_exp2(p, n, exponent);
 }
 
 PX_INLINE Vf abs_f(Vf x) {

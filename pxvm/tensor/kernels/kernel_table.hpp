@@ -68,6 +68,14 @@ struct AttentionRows {
   std::uint32_t count;  ///< positions that exist, <= kAttentionTile
 };
 
+/// Memory of the cache that will be read soon: lines of keys and as many of values, each ascending
+/// without gaps, as the hardware's prefetcher likes them. Any address: it is asked for only.
+struct AttentionAhead {
+  const std::uint16_t* k;
+  const std::uint16_t* v;
+  std::uint32_t lines;  ///< of 64 bytes, each of k and v
+};
+
 /// A tile widened to f32: k transposed [head_dim][64], v [64][head_dim rounded up to 16].
 struct AttentionTile {
   float* k;
@@ -108,11 +116,9 @@ struct KernelTable {
   void (*attention_turn)(const float* rows, std::uint32_t count, std::uint32_t head_dim, float* k);
   void (*attention_tile)(const AttentionShape& shape, AttentionTile tile,
                          const AttentionQuery* queries, std::uint32_t count);
-  /// Queries of one token that see the same positions, straight from the cache; `next` is a tile
-  /// that the caller will ask for later (any address: it is prefetched only).
+  /// Queries of one token that see the same positions, straight from the cache.
   void (*attention_rows)(const AttentionShape& shape, const AttentionRows& rows,
-                         const AttentionRows& next, const AttentionQuery* queries,
-                         std::uint32_t count);
+                         AttentionAhead ahead, const AttentionQuery* queries, std::uint32_t count);
   /// out[head_dim] = all partials, `stride` floats apart, merged in order and finished.
   void (*attention_reduce)(const float* partials, std::size_t stride, std::size_t count,
                            std::uint32_t head_dim, float* out);

@@ -105,6 +105,14 @@ PX_INLINE Vf as_f(Vi x) {
   return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)};
 }
 
+/// p * 2^n for whole n in [-150, 128] and p in [0.7, 1.5]: one rounding, in the last product.
+PX_INLINE Vf scale_exp2(Vf p, Vf, Vi n) {
+  const Vi half = sra_i<1>(n);
+  const Vf first = as_f(shl_i<23>(add_i(half, set_i(127))));
+  const Vf second = as_f(shl_i<23>(add_i(sub_i(n, half), set_i(127))));
+  return mul(mul(p, first), second);
+}
+
 PX_INLINE __m128i load_128(const void* p) {
   return _mm_loadu_si128(static_cast<const __m128i*>(p));
 }

@@ -92,6 +92,11 @@ PX_INLINE Vf as_f(Vi a) {
   return {_mm512_castsi512_ps(a.v)};
 }
 
+/// p * 2^n for whole n: one rounding.
+PX_INLINE Vf scale_exp2(Vf p, Vf n, Vi) {
+  return {_mm512_scalef_ps(p.v, n.v)};
+}
+
 PX_INLINE __m256i load_u16_n(const std::uint16_t* p, std::size_t n) {
   return _mm256_maskz_loadu_epi16(first_lanes(n), p);
 }

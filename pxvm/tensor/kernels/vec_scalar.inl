@@ -133,6 +133,14 @@ PX_INLINE Vf as_f(Vi a) {
   return {reinterpret_cast<Lanes>(a.v)};
 }
 
+/// p * 2^n for whole n in [-150, 128] and p in [0.7, 1.5]: one rounding, in the last product.
+PX_INLINE Vf scale_exp2(Vf p, Vf, Vi n) {
+  const Vi half = sra_i<1>(n);
+  const Vf first = as_f(shl_i<23>(add_i(half, set_i(127))));
+  const Vf second = as_f(shl_i<23>(add_i(sub_i(n, half), set_i(127))));
+  return mul(mul(p, first), second);
+}
+
 /// f16 bits in 32-bit lanes -> f32: the fraction moved up is the value times 2^-112, denormals
 /// included.
 PX_INLINE Vf widen_f16(UintLanes half) {
