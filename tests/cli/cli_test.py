@@ -288,6 +288,21 @@ class Models(Cli):
         found = json.loads(self.pxos("ppl", self.cartridge, text, "--ctx", 256, "--json"))["perplexity"]
         self.assertAlmostEqual(4.9636, found, delta=0.005)  # 0.1 %
 
+    def test_a_model_is_compared_with_a_base(self):
+        text = conformance("corpora/tinystories-valid-ts656k-charset-40k.txt")
+        self.pxos("import", self.source, "--as", "q8_0", "-o", "q8.pxa")
+        words = ["ppl", "q8.pxa", text, "--ctx", 128, "--bytes", 6000, "--base", self.cartridge]
+        found = json.loads(self.pxos(*words, "--json"))
+        self.assertGreater(found["perplexity_error"], 0)
+        self.assertLess(abs(found["ratio"] - found["perplexity"] / found["base"]["perplexity"]), 1e-6)
+        self.assertTrue(0 < found["kl_mean"] < found["kl_99"] < found["kl_max"] < 0.1)
+        self.assertGreater(found["same_top"], 0.95)
+        shown = self.pxos(*words, "--chunks")
+        self.assertEqual(found["chunks"], len(re.findall(r"^chunk .* mean KL", shown, re.MULTILINE)))
+        self.assertIn("same top", shown)
+        words[1] = self.cartridge  # a model is itself
+        self.assertEqual(1, json.loads(self.pxos(*words, "--json"))["same_top"])
+
     def test_an_export_imports_again_and_says_the_same(self):
         self.assertIn("every digest checked", self.pxos("export", self.cartridge, "-o", "back.gguf"))
         self.pxos("import", "back.gguf", "-o", "again.pxa")
