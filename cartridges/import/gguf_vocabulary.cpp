@@ -20,8 +20,18 @@ constexpr std::int64_t kNoToken32 = 0xFFFFFFFF;
 constexpr std::array<std::string_view, 7> kEndMarks{
     "<|im_end|>",    "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>",
     "<end_of_turn>", "<|end|>",    "<|eom_id|>"};
-// Llama 3's pre-tokenizers put a begin-of-text token in front although the model is BPE.
-constexpr std::array<std::string_view, 4> kBpeWithBos{"llama-bpe", "llama3", "llama-v3", "falcon3"};
+// Schemes whose tokenizer.json puts a begin-of-text token in front although the model is BPE.
+constexpr std::array<std::string_view, 9> kBpeWithBos{"llama-bpe", "llama3",    "llama-v3",
+                                                      "falcon3",   "falcon-h1", "pixtral",
+                                                      "midm-2.0",  "lfm2",      "tekken"};
+// Schemes whose tokenizer.json has the normalizer NFC.
+constexpr std::array<std::string_view, 5> kBpeWithNfc{"qwen2", "deepseek-r1-qwen", "qwen35", "mpt",
+                                                      "olmo"};
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 std::string key(std::string_view name) {
   return std::string(kPrefix) + std::string(name);
@@ -43,19 +53,81 @@ Result<void> read_ids(const GgufFile& file, Vocabulary& out) {
   PX_TRY(out.eot, token_id(file, "eot_token_id", count));
   PX_TRY(out.unk, token_id(file, "unknown_token_id", count));
   PX_TRY(out.pad, token_id(file, "padding_token_id", count));
+  if (out.model != Vocabulary::Model::kWordPiece) return {};
+  // BERT's names: a text stands between cls and sep. The key is spelled so in the format.
+  PX_TRY(const auto cls, token_id(file, "cls_token_id", count));
+  PX_TRY(const auto sep, token_id(file, "seperator_token_id", count));
+  if (cls) out.bos = cls;
+  if (sep) out.eos = sep;
   return {};
 }
 
+/// What a model does when its file does not say.
+struct Defaults {
+  bool add_bos = false;
+  bool add_eos = false;
+  bool add_space = false;
+};
+Defaults defaults_of(const Vocabulary& v) {
+  switch (v.model) {
+    case Vocabulary::Model::kBpe:
+      return {is_one_of(kBpeWithBos, v.pre), false, false};
+    case Vocabulary::Model::kWordPiece:
+      return {true, true, false};
+    case Vocabulary::Model::kUnigram:
+      return {false, true, true};
+    case Vocabulary::Model::kSpm:
+    case Vocabulary::Model::kRankedPieces:
+      break;
+  }
+  return {true, false, true};
+}
+
 Result<void> read_flags(const GgufFile& file, Vocabulary& out) {
-  const bool is_spm = out.model == Vocabulary::Model::kSpm;
-  const bool bpe_bos =
-      std::find(kBpeWithBos.begin(), kBpeWithBos.end(), out.pre) != kBpeWithBos.end();
+  const Defaults defaults = defaults_of(out);
+  const bool has_spaces =
+      out.model == Vocabulary::Model::kSpm || out.model == Vocabulary::Model::kUnigram;
   PX_TRY(const auto add_bos, file.find_flag(key("add_bos_token")));
   PX_TRY(const auto add_eos, file.find_flag(key("add_eos_token")));
+  PX_TRY(const auto add_sep, file.find_flag(key("add_sep_token")));
   PX_TRY(const auto add_space, file.find_flag(key("add_space_prefix")));
-  out.add_bos = add_bos.value_or(is_spm || bpe_bos) && out.bos.has_value();
-  out.add_eos = add_eos.value_or(false) && out.eos.has_value();
-  out.add_space_prefix = add_space.value_or(is_spm) && is_spm;
+  PX_TRY(const auto collapse, file.find_flag(key("remove_extra_whitespaces")));
+  out.add_bos = add_bos.value_or(defaults.add_bos) && out.bos.has_value();
+  out.add_eos =
+      (add_eos.value_or(defaults.add_eos) || add_sep.value_or(false)) && out.eos.has_value();
+  out.add_space_prefix = add_space.value_or(defaults.add_space) && has_spaces;
+  out.collapse_spaces = collapse.value_or(false) && has_spaces;
+  if (out.model == Vocabulary::Model::kBpe && is_one_of(kBpeWithNfc, out.pre))
+    out.normalization = text::Normalization::kNfc;
+  if (out.model == Vocabulary::Model::kWordPiece)
+    out.normalization = text::Normalization::kBertUncased;
+  return {};
+}
+
+Result<void> read_scores(const GgufFile& file, Vocabulary& out) {
+  PX_TRY(out.scores, file.floats(key("scores")));
+  if (out.scores.size() != out.tokens.size())
+    return fail(Errc::kInvalid, "{}: {} values for {} tokens", key("scores"), out.scores.size(),
+                out.tokens.size());
+  return {};
+}
+
+/// T5's character map, an array of bytes.
+Result<void> read_charsmap(const GgufFile& file, Vocabulary& out) {
+  PX_TRY(const auto bytes, file.integers(key("precompiled_charsmap")));
+  out.charsmap.reserve(bytes.size());
+  for (const std::int64_t byte : bytes) out.charsmap.push_back(static_cast<char>(byte & 0xFF));
+  return {};
+}
+
+// Which regular expression cuts the text changes every id, so it is never guessed.
+Result<void> read_merges(const GgufFile& file, Vocabulary& out) {
+  PX_TRY(const auto pre, file.find_text(key("pre")));
+  if (!pre) return fail(Errc::kInvalid, "{}: missing, and a BPE tokenizer needs it", key("pre"));
+  out.pre = *pre;
+  PX_TRY(const auto merges, file.strings(key("merges")));
+  if (merges.empty()) return fail(Errc::kInvalid, "{}: missing or empty", key("merges"));
+  out.merges.assign(merges.begin(), merges.end());
   return {};
 }
 
@@ -81,8 +153,11 @@ Result<Vocabulary::Model> model_of(const GgufFile& file) {
   PX_TRY(const auto name, file.text(key("model")));
   if (name == "llama") return Vocabulary::Model::kSpm;
   if (name == "gpt2") return Vocabulary::Model::kBpe;
-  return fail(Errc::kUnsupported, "{}: tokenizer \"{}\" is not supported yet (llama, gpt2 are)",
-              key("model"), name);
+  if (name == "bert") return Vocabulary::Model::kWordPiece;
+  if (name == "t5") return Vocabulary::Model::kUnigram;
+  return fail(Errc::kUnsupported,
+              "{}: tokenizer \"{}\" is not supported (llama, gpt2, bert, t5 are)", key("model"),
+              name);
 }
 
 }  // namespace
@@ -93,22 +168,14 @@ Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file) {
   PX_TRY(const auto tokens, file.strings(key("tokens")));
   if (tokens.empty()) return fail(Errc::kInvalid, "{}: missing or empty", key("tokens"));
   out.tokens.assign(tokens.begin(), tokens.end());
-  PX_TRY(const auto pre, file.find_text(key("pre")));
   PX_CHECK(read_types(file, out));
   PX_CHECK(read_ids(file, out));
-  if (out.model == Vocabulary::Model::kSpm) {
-    PX_TRY(out.scores, file.floats(key("scores")));
-    if (out.scores.size() != out.tokens.size())
-      return fail(Errc::kInvalid, "{}: {} values for {} tokens", key("scores"), out.scores.size(),
-                  out.tokens.size());
-  } else {
-    // Which regular expression cuts the text changes every id, so it is never guessed.
-    if (!pre) return fail(Errc::kInvalid, "{}: missing, and a BPE tokenizer needs it", key("pre"));
-    out.pre = *pre;
-    PX_TRY(const auto merges, file.strings(key("merges")));
-    if (merges.empty()) return fail(Errc::kInvalid, "{}: missing or empty", key("merges"));
-    out.merges.assign(merges.begin(), merges.end());
+  if (out.model == Vocabulary::Model::kBpe) {
+    PX_CHECK(read_merges(file, out));
+  } else if (out.model != Vocabulary::Model::kWordPiece) {
+    PX_CHECK(read_scores(file, out));
   }
+  if (out.model == Vocabulary::Model::kUnigram) PX_CHECK(read_charsmap(file, out));
   PX_CHECK(read_flags(file, out));
   PX_CHECK(text::validate(out));
   return out;
@@ -119,9 +186,8 @@ std::vector<std::int32_t> stop_tokens(const text::Vocabulary& vocabulary) {
   if (vocabulary.eos) ids.insert(*vocabulary.eos);
   if (vocabulary.eot) ids.insert(*vocabulary.eot);
   for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
-    const bool is_mark =
-        std::find(kEndMarks.begin(), kEndMarks.end(), vocabulary.tokens[i]) != kEndMarks.end();
-    if (is_mark && vocabulary.types[i] == text::TokenType::kControl)
+    if (is_one_of(kEndMarks, vocabulary.tokens[i]) &&
+        vocabulary.types[i] == text::TokenType::kControl)
       ids.insert(static_cast<std::int32_t>(i));
   }
   return {ids.begin(), ids.end()};

@@ -10,7 +10,10 @@
 
 namespace pxos::cartridges {
 
-/// Errors: kUnsupported names a tokenizer model other than "llama" (SPM) and "gpt2" (BPE); kInvalid
+/// What a file does not say is as its models were trained: bos for SPM and the Llama 3 family, NFC
+/// for Qwen 2, cls and sep for BERT (uncased: the format has no flag for it), eos for T5.
+/// Errors: kUnsupported names a tokenizer model other than "llama" (SPM), "gpt2" (BPE), "bert"
+/// (WordPiece) and "t5" (unigram); kInvalid
 /// names the key when arrays disagree in length, an id is outside the vocabulary, or a type is
 /// unknown.
 Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file);

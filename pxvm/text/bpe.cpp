@@ -138,7 +138,7 @@ Result<void> BpeModel::encode(std::string_view utf8, std::vector<TokenId>& out) 
 // Merging works on symbols only; no spelling is built or hashed for a word.
 Result<void> BpeModel::encode_word(std::string_view word, PieceMerger& merger,
                                    std::vector<TokenId>& out) const {
-  if (pre_tokenizer_.whole_words_first()) {
+  if (vocabulary_->whole_words_first || pre_tokenizer_.whole_words_first()) {
     const auto found = symbols_.find(spell(word));
     if (found != symbols_.end() && tokens_[found->second] != kNone) {
       out.push_back(tokens_[found->second]);

@@ -1,7 +1,9 @@
 #include "pxvm/text/exp.hpp"
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <initializer_list>
 
 namespace pxos::text {
 
@@ -31,6 +33,28 @@ double exp_fixed(double x) {
   p = p * r + 1.0;
   // k is in [-1022, 0] here, so 2^k is normal and the product exact unless it underflows.
   return p * std::bit_cast<double>(static_cast<std::uint64_t>(1023 + k) << 52U);
+}
+
+// x = m * 2^k with m in [sqrt 1/2, sqrt 2); ln m = 2 artanh((m - 1) / (m + 1)), |s| <= 0.1716.
+double log_fixed(double x) {
+  int k = 0;
+  double m = std::frexp(x, &k);  // exact, in [1/2, 1)
+  constexpr double kSqrtHalf = 0.7071067811865476;
+  if (m < kSqrtHalf) {
+    m *= 2.0;
+    --k;
+  }
+  const double s = (m - 1.0) / (m + 1.0);
+  const double q = s * s;
+  // The series' next term is below 2^-58 of the sum at the largest s.
+  double p = 1.0 / 23.0;
+  for (const double n : {21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0})
+    p = p * q + 1.0 / n;
+  constexpr double kLn2High = 0x1.62e42feep-1;
+  constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
+  const auto scale = static_cast<double>(k);
+  // s + s q p keeps the leading term exact; the small part of ln 2 joins the small terms.
+  return scale * kLn2High + (2.0 * s + (2.0 * s * q * p + scale * kLn2Low));
 }
 
 }  // namespace pxos::text

@@ -1,6 +1,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "pxvm/text/pre_tokenizer.hpp"
 
+#include "pxvm/text/pre_tokenizer_recipes.hpp"
 #include "pxvm/text/tokenizer.hpp"
 
 #include <algorithm>
@@ -19,46 +20,6 @@ namespace {
 // reference implementations do not. \p{L} and \p{N} mean the same everywhere.
 constexpr std::string_view kSpaces =
     R"(\x09-\x0D\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-
-// Letters after contractions, numbers, other signs, then spaces (all but the last one before a
-// word).
-constexpr std::string_view kGpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kDigits = R"(\p{N})";
-constexpr std::string_view kQwen2 =
-    R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|)"
-    R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kLlama3 =
-    R"((?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|)"
-    R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-/// The expressions of a name, applied one after the other to the pieces the last one left.
-struct Recipe {
-  std::string_view name;
-  std::array<std::string_view, 2> expressions;
-  bool whole_words_first = false;
-};
-
-constexpr std::array<Recipe, 18> kRecipes = {{
-    {"codeshell", {kDigits, kGpt2}},
-    {"command-r", {kDigits, kGpt2}},
-    {"dbrx", {kLlama3, {}}},
-    {"deepseek-r1-qwen", {kQwen2, {}}},
-    {"exaone", {kDigits, kGpt2}},
-    {"falcon3", {kLlama3, {}}, true},
-    {"gpt-2", {kGpt2, {}}},
-    {"jais", {kGpt2, {}}},
-    {"llama-bpe", {kLlama3, {}}, true},
-    {"llama3", {kLlama3, {}}, true},
-    {"mpt", {kGpt2, {}}},
-    {"olmo", {kGpt2, {}}},
-    {"qwen2", {kQwen2, {}}},
-    {"refact", {kDigits, kGpt2}},
-    {"smaug-bpe", {kLlama3, {}}},
-    {"smollm", {kDigits, kGpt2}},
-    {"stablelm2", {kQwen2, {}}},
-    {"starcoder", {kDigits, kGpt2}},
-}};
 
 struct CodeDeleter {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
@@ -83,6 +44,11 @@ std::string expand_spaces(std::string_view expression) {
       PX_ASSERT(!in_class || two == R"(\s)");
       const std::string_view open = two == R"(\s)" ? "[" : "[^";
       out += in_class ? std::string(kSpaces) : fmt::format("{}{}]", open, kSpaces);
+      ++i;
+      continue;
+    }
+    if (expression[i] == '\\') {  // any other escape, a bracket's among them
+      out += two;
       ++i;
       continue;
     }
@@ -124,21 +90,26 @@ class Splitter {
 
   Result<void> split(std::string_view text, Word part, std::vector<Word>& out) const {
     if (!data_ || !context_) return fail(Errc::kLimit, "pre-tokenizer: out of memory");
-    std::uint32_t gap = part.begin;
-    for (std::uint32_t at = part.begin; at < part.end;) {
-      const int found = match(text.substr(0, part.end), at);
+    const std::string_view subject = text.substr(part.begin, part.end - part.begin);
+    const auto word = [&](std::uint32_t begin, std::uint32_t end) {
+      if (end > begin) out.push_back({part.begin + begin, part.begin + end});
+    };
+    std::uint32_t gap = 0;
+    while (gap < subject.size()) {
+      const int found = match(subject, gap);
       if (found == PCRE2_ERROR_NOMATCH) break;
       if (found < 0)
-        return fail(Errc::kLimit, "pre-tokenizer: engine error {} at byte {}", found, at);
+        return fail(Errc::kLimit, "pre-tokenizer: engine error {} at byte {}", found,
+                    part.begin + gap);
       const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data_.get());
       const auto begin = static_cast<std::uint32_t>(bounds[0]);
       const auto end = static_cast<std::uint32_t>(bounds[1]);
       PX_ASSERT(end > begin);
-      if (begin > gap) out.push_back({gap, begin});
-      out.push_back({begin, end});
-      gap = at = end;
+      word(gap, begin);
+      word(begin, end);
+      gap = end;
     }
-    if (gap < part.end) out.push_back({gap, part.end});
+    word(gap, static_cast<std::uint32_t>(subject.size()));
     return {};
   }
 
@@ -159,13 +130,6 @@ class Splitter {
   MatchContext context_;
 };
 
-constexpr auto kNames = [] {
-  std::array<std::string_view, kRecipes.size()> names;
-  for (std::size_t i = 0; i < names.size(); ++i) names[i] = kRecipes[i].name;
-  return names;
-}();
-static_assert(std::is_sorted(kNames.begin(), kNames.end()));
-
 }  // namespace
 
 struct PreTokenizer::Impl {
@@ -179,11 +143,12 @@ PreTokenizer& PreTokenizer::operator=(PreTokenizer&&) noexcept = default;
 PreTokenizer::~PreTokenizer() = default;
 
 Result<PreTokenizer> PreTokenizer::create(std::string_view name) {
-  const auto* const recipe = std::find_if(kRecipes.begin(), kRecipes.end(),
-                                          [&](const Recipe& r) { return r.name == name; });
-  if (recipe == kRecipes.end())
+  const auto recipes = pre_tokenizer_recipes();
+  const auto recipe = std::find_if(recipes.begin(), recipes.end(),
+                                   [&](const PreTokenizerRecipe& r) { return r.name == name; });
+  if (recipe == recipes.end())
     return fail(Errc::kUnsupported, "unknown pre-tokenizer '{}', this build has: {}", name,
-                fmt::join(kNames, ", "));
+                fmt::join(pre_tokenizer_names(), ", "));
   auto impl = std::make_unique<Impl>();
   for (const std::string_view expression : recipe->expressions) {
     if (!expression.empty()) impl->codes.push_back(compile(expression));
@@ -192,8 +157,8 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name) {
   return PreTokenizer(std::move(impl));
 }
 
-// Each expression sees one piece of the last at a time: its end is the end of the subject, so that
-// lookaheads stop there.
+// Each expression sees one piece of the last at a time: its ends are the ends of the subject, so
+// that lookaheads and lookbehinds stop there.
 Result<std::vector<Word>> PreTokenizer::split(std::string_view utf8) const {
   std::vector<Word> words = {{0, static_cast<std::uint32_t>(utf8.size())}};
   for (const Code& code : impl_->codes) {
@@ -210,8 +175,23 @@ bool PreTokenizer::whole_words_first() const {
   return impl_->whole_words_first;
 }
 
-std::span<const std::string_view> pre_tokenizer_names() {
-  return kNames;
+std::vector<std::string_view> pre_tokenizer_names() {
+  std::vector<std::string_view> names;
+  for (const PreTokenizerRecipe& recipe : pre_tokenizer_recipes()) names.push_back(recipe.name);
+  return names;
+}
+
+std::optional<std::string_view> find_pre_tokenizer(std::span<const std::string> expressions,
+                                                   bool whole_words_first) {
+  std::optional<std::string_view> found;
+  for (const PreTokenizerRecipe& recipe : pre_tokenizer_recipes()) {
+    const auto end = std::find(recipe.expressions.begin(), recipe.expressions.end(), "");
+    const bool same =
+        std::equal(recipe.expressions.begin(), end, expressions.begin(), expressions.end());
+    if (same && recipe.whole_words_first == whole_words_first) return recipe.name;
+    if (same && !found) found = recipe.name;
+  }
+  return found;
 }
 
 }  // namespace pxos::text

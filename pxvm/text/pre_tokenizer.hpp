@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,5 +41,10 @@ class PreTokenizer {
   explicit PreTokenizer(std::unique_ptr<const Impl> impl);
   std::unique_ptr<const Impl> impl_;
 };
+
+/// The name whose expressions are exactly `expressions` in a tokenizer.json's spelling; where
+/// several have them, one with the asked `whole_words_first` if there is one. None = unknown.
+[[nodiscard]] std::optional<std::string_view> find_pre_tokenizer(
+    std::span<const std::string> expressions, bool whole_words_first);
 
 }  // namespace pxos::text

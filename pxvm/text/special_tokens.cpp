@@ -1,9 +1,33 @@
 #include "pxvm/text/special_tokens.hpp"
 
+#include <algorithm>
+
 namespace pxos::text {
+namespace {
+
+constexpr std::string_view kSpaces = " \t\n\r\v\f";
+
+/// Bytes of white space at the end of `text`.
+std::size_t spaces_before(std::string_view text) {
+  const std::size_t last = text.find_last_not_of(kSpaces);
+  return last == std::string_view::npos ? text.size() : text.size() - 1 - last;
+}
+
+std::size_t spaces_after(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kSpaces);
+  return first == std::string_view::npos ? text.size() : first;
+}
+
+bool contains(const std::vector<TokenId>& sorted, TokenId id) {
+  return std::binary_search(sorted.begin(), sorted.end(), id);
+}
+
+}  // namespace
 
 Result<SpecialTokens> SpecialTokens::create(const Vocabulary& vocabulary) {
   SpecialTokens special;
+  special.strip_left_ = vocabulary.strip_left;
+  special.strip_right_ = vocabulary.strip_right;
   for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
     const TokenType type = vocabulary.types[i];
     const bool control = type == TokenType::kControl || type == TokenType::kUnknown;
@@ -59,9 +83,12 @@ std::vector<Fragment> SpecialTokens::split(std::string_view text, bool control) 
       ++at;
       continue;
     }
-    if (at > plain) fragments.push_back({text.substr(plain, at - plain), std::nullopt});
+    std::string_view before = text.substr(plain, at - plain);
+    if (contains(strip_left_, match.token)) before.remove_suffix(spaces_before(before));
+    if (!before.empty()) fragments.push_back({before, std::nullopt});
     fragments.push_back({text.substr(at, match.length), match.token});
     at += match.length;
+    if (contains(strip_right_, match.token)) at += spaces_after(text.substr(at));
     plain = at;
   }
   if (plain < text.size()) fragments.push_back({text.substr(plain), std::nullopt});

@@ -24,7 +24,8 @@ class SpecialTokens {
   static Result<SpecialTokens> create(const Vocabulary& vocabulary);
 
   /// `text` cut at the leftmost, there the longest, user-defined token; at control tokens and the
-  /// unknown token too if `control`. Fragments are in order, not empty, and borrow `text`.
+  /// unknown token too if `control`. Tokens of strip_left and strip_right swallow the white space
+  /// beside them. Fragments are in order, not empty, and borrow `text`.
   [[nodiscard]] std::vector<Fragment> split(std::string_view text, bool control) const;
 
  private:
@@ -42,6 +43,7 @@ class SpecialTokens {
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
   std::unordered_map<std::uint64_t, std::uint32_t> children_;  ///< (node << 8 | byte) to node
+  std::vector<TokenId> strip_left_, strip_right_;              ///< as in the vocabulary
   std::vector<bool> starts_ = std::vector<bool>(256);          ///< bytes a spelling can begin with
 };
 

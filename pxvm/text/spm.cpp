@@ -12,23 +12,30 @@ namespace {
 constexpr std::uint32_t kNoToken = 0xFFFFFFFF;
 constexpr TokenId kNone = -1;
 
-/// Spaces as U+2581, with one in front if asked.
+}  // namespace
+
 // Up to three bytes for each byte of the input.
-std::string escape_spaces(std::string_view utf8, bool prefix) {
+std::string escape_spaces(std::string_view utf8, bool prefix, bool collapse) {
   std::string out;
+  if (collapse) {
+    const std::size_t first = utf8.find_first_not_of(' ');
+    if (first == std::string_view::npos) return out;
+    utf8 = utf8.substr(first, utf8.find_last_not_of(' ') + 1 - first);
+  }
+  if (utf8.empty()) return out;
   out.reserve(utf8.size() + utf8.size() / 2 + kSpmSpace.size());
   if (prefix) out += kSpmSpace;
+  char last = 0;
   for (const char c : utf8) {
-    if (c == ' ') {
-      out += kSpmSpace;
-    } else {
+    if (c != ' ') {
       out.push_back(c);
+    } else if (!collapse || last != ' ') {
+      out += kSpmSpace;
     }
+    last = c;
   }
   return out;
 }
-
-}  // namespace
 
 std::uint8_t byte_token_value(std::string_view spelling) {
   std::uint8_t value = 0;
@@ -36,7 +43,7 @@ std::uint8_t byte_token_value(std::string_view spelling) {
   return value;
 }
 
-SpmModel::SpmModel(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {
+SpmModel::SpmModel(const Vocabulary& vocabulary) : vocabulary_(&vocabulary) {
   byte_tokens_.fill(kNone);
   pieces_.reserve(vocabulary.tokens.size());
   for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
@@ -54,8 +61,7 @@ SpmModel::SpmModel(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {
 }
 
 Result<void> SpmModel::encode(std::string_view utf8, bool prefix, std::vector<TokenId>& out) const {
-  if (utf8.empty()) return {};
-  const std::string text = escape_spaces(utf8, prefix);
+  const std::string text = escape_spaces(utf8, prefix, vocabulary_->collapse_spaces);
   PieceMerger merger;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_step(std::string_view(text).substr(at)).length;
@@ -68,7 +74,7 @@ Result<void> SpmModel::encode(std::string_view utf8, bool prefix, std::vector<To
     const Piece both{left.begin, left.length + right.length, 0};
     const std::uint32_t id = find_piece(text, both);
     if (id == kNoToken) return std::nullopt;
-    return Joined{-static_cast<double>(vocabulary_.scores[id]), id};
+    return Joined{-static_cast<double>(vocabulary_->scores[id]), id};
   });
   return emit(text, merger, out);
 }
@@ -96,7 +102,7 @@ Result<void> SpmModel::emit(std::string_view text, const PieceMerger& merger,
     done = append_fallback(text.substr(piece.begin, piece.length), out);
     // A run of unknown characters is one unk, as SentencePiece has it.
     const bool unknown =
-        done && vocabulary_.unk && out.size() == before + 1 && out.back() == *vocabulary_.unk;
+        done && vocabulary_->unk && out.size() == before + 1 && out.back() == *vocabulary_->unk;
     if (unknown && after_unknown) out.pop_back();
     after_unknown = unknown;
   });
@@ -111,9 +117,9 @@ Result<void> SpmModel::append_fallback(std::string_view character,
     for (const char c : character) out.push_back(token(c));
     return {};
   }
-  if (!vocabulary_.unk)
+  if (!vocabulary_->unk)
     return fail(Errc::kInvalid, "the vocabulary has no token for '{}' and no unk", character);
-  out.push_back(*vocabulary_.unk);
+  out.push_back(*vocabulary_->unk);
   return {};
 }
 

@@ -18,6 +18,10 @@ inline constexpr std::string_view kSpmSpace = "\xE2\x96\x81";
 /// The byte of a token "<0xHH>". Requires: that spelling, as validate() checks it.
 [[nodiscard]] std::uint8_t byte_token_value(std::string_view spelling);
 
+/// Spaces as U+2581, with one in front if `prefix`. `collapse`: runs of spaces become one, and none
+/// stays at either end before the prefix goes in front.
+[[nodiscard]] std::string escape_spaces(std::string_view utf8, bool prefix, bool collapse = false);
+
 class SpmModel {
  public:
   explicit SpmModel(const Vocabulary& vocabulary);
@@ -32,7 +36,7 @@ class SpmModel {
                     std::vector<TokenId>& out) const;
   Result<void> append_fallback(std::string_view character, std::vector<TokenId>& out) const;
 
-  const Vocabulary& vocabulary_;
+  const Vocabulary* vocabulary_;
   std::unordered_map<std::string_view, TokenId> pieces_;  ///< what merging may produce
   std::size_t longest_piece_ = 0;
   std::array<TokenId, 256> byte_tokens_{};  ///< -1 = none

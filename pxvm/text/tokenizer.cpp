@@ -1,14 +1,19 @@
 #include "pxvm/text/tokenizer.hpp"
 
 #include "pxvm/text/bpe.hpp"
+#include "pxvm/text/normalize.hpp"
+#include "pxvm/text/ranked_pieces.hpp"
 #include "pxvm/text/special_tokens.hpp"
 #include "pxvm/text/spm.hpp"
+#include "pxvm/text/unigram.hpp"
 #include "pxvm/text/utf8.hpp"
+#include "pxvm/text/word_piece.hpp"
 
 #include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace pxos::text {
 namespace {
@@ -49,12 +54,50 @@ std::string unspell(std::string_view piece) {
   return out;
 }
 
+using Model = std::variant<std::monostate, SpmModel, BpeModel, WordPieceModel, UnigramModel,
+                           RankedPiecesModel>;
+
+/// The model keeps references into `vocabulary`.
+Result<Model> make_model(const Vocabulary& vocabulary) {
+  switch (vocabulary.model) {
+    case Vocabulary::Model::kSpm:
+      return Model(std::in_place_type<SpmModel>, vocabulary);
+    case Vocabulary::Model::kWordPiece:
+      return Model(std::in_place_type<WordPieceModel>, vocabulary);
+    case Vocabulary::Model::kUnigram: {
+      PX_TRY(UnigramModel unigram, UnigramModel::create(vocabulary));
+      return Model(std::move(unigram));
+    }
+    case Vocabulary::Model::kRankedPieces: {
+      PX_TRY(RankedPiecesModel ranked, RankedPiecesModel::create(vocabulary));
+      return Model(std::move(ranked));
+    }
+    case Vocabulary::Model::kBpe:
+      break;
+  }
+  PX_TRY(BpeModel bpe, BpeModel::create(vocabulary));
+  return Model(std::move(bpe));
+}
+
+/// One call for models with and without a space prefix.
+struct EncodePlain {
+  std::string_view text;
+  bool prefix;
+  std::vector<TokenId>& out;
+  Result<void> operator()(const std::monostate& /*none*/) const { return {}; }
+  Result<void> operator()(const BpeModel& model) const { return model.encode(text, out); }
+  Result<void> operator()(const WordPieceModel& model) const { return model.encode(text, out); }
+  template <class Pieces>
+  Result<void> operator()(const Pieces& model) const {
+    return model.encode(text, prefix, out);
+  }
+};
+
 }  // namespace
 
 struct Tokenizer::Impl {
   Vocabulary vocabulary;  // first: the others keep references into it
-  std::optional<SpmModel> spm;
-  std::optional<BpeModel> bpe;
+  Model model;
   std::optional<SpecialTokens> special;
   std::unordered_map<std::string_view, TokenId> ids;
   std::vector<TokenId> ends;  ///< sorted
@@ -85,7 +128,17 @@ struct Tokenizer::Impl {
   [[nodiscard]] TokenType type(TokenId id) const {
     return vocabulary.types[static_cast<std::size_t>(id)];
   }
-  [[nodiscard]] bool is_spm() const { return vocabulary.model == Vocabulary::Model::kSpm; }
+  /// Whether U+2581 in a token's spelling is a space (else GGUF's byte alphabet is used).
+  [[nodiscard]] bool has_space_sign() const { return vocabulary.model != Vocabulary::Model::kBpe; }
+
+  Result<void> encode_plain(std::string_view text, bool prefix, std::vector<TokenId>& out) const {
+    const bool has_space = text.starts_with(' ') && !vocabulary.collapse_spaces;
+    prefix = prefix && !(vocabulary.prefix_unless_space && has_space);
+    if (vocabulary.normalization == Normalization::kNone)
+      return std::visit(EncodePlain{text, prefix, out}, model);
+    PX_TRY(const std::string normalized, normalize(text, vocabulary.normalization));
+    return std::visit(EncodePlain{normalized, prefix, out}, model);
+  }
 
   // The prefix belongs to the start of a text and, as the models were trained, to what follows a
   // special token; BPE has none.
@@ -94,13 +147,12 @@ struct Tokenizer::Impl {
     for (const Fragment& fragment : special->split(text, control)) {
       if (fragment.token) {
         out.push_back(*fragment.token);
-      } else if (spm) {
-        PX_CHECK(spm->encode(fragment.text, prefix, out));
       } else {
-        PX_CHECK(bpe->encode(fragment.text, out));
+        PX_CHECK(encode_plain(fragment.text, prefix, out));
       }
       // As after the start of the text, so after a special token.
-      prefix = vocabulary.add_space_prefix && fragment.token.has_value();
+      prefix = vocabulary.add_space_prefix && !vocabulary.prefix_at_start_only &&
+               fragment.token.has_value();
     }
     return {};
   }
@@ -115,11 +167,7 @@ Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
   PX_CHECK(validate(vocabulary));
   auto impl = std::make_unique<Impl>(std::move(vocabulary));
   PX_TRY(impl->special, SpecialTokens::create(impl->vocabulary));
-  if (impl->is_spm()) {
-    impl->spm.emplace(impl->vocabulary);
-  } else {
-    PX_TRY(impl->bpe, BpeModel::create(impl->vocabulary));
-  }
+  PX_TRY(impl->model, make_model(impl->vocabulary));
   impl->index();
   return Tokenizer(std::move(impl));
 }
@@ -146,21 +194,23 @@ std::string Tokenizer::piece(TokenId id, bool show_control) const {
     case TokenType::kControl:
       return show_control ? spelling : std::string();
     case TokenType::kUnknown:
-      return show_control ? spelling : std::string(impl_->is_spm() ? kUnknownSurface : "");
+      return show_control ? spelling : std::string(impl_->has_space_sign() ? kUnknownSurface : "");
     case TokenType::kByte:
       return {static_cast<char>(byte_token_value(spelling))};
     case TokenType::kUserDefined:
-      return impl_->is_spm() ? unescape_spaces(spelling) : spelling;
+      return impl_->has_space_sign() ? unescape_spaces(spelling) : spelling;
     case TokenType::kNormal:
     case TokenType::kUnused:
       break;
   }
-  return impl_->is_spm() ? unescape_spaces(spelling) : unspell(spelling);
+  return impl_->has_space_sign() ? unescape_spaces(spelling) : unspell(spelling);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, DecodeOptions options) const {
   std::string bytes;
-  bool first = options.strip_prefix && impl_->is_spm() && impl_->vocabulary.add_space_prefix;
+  bool first = options.strip_prefix && impl_->has_space_sign() &&
+               (impl_->vocabulary.add_space_prefix ||
+                impl_->vocabulary.model == Vocabulary::Model::kWordPiece);
   for (const TokenId id : ids) {
     std::string part = piece(id, options.show_control);
     if (first && !is_control(id) && !part.empty()) {

@@ -1,12 +1,16 @@
 #pragma once
-// Text to token ids and back. Two models:
+// Text to token ids and back. The models:
 //   SPM  the text, spaces as U+2581, starts as single characters; the adjacent pair whose joined
 //        piece has the highest score (ties: leftmost) is joined until none is left; what is no
 //        piece becomes its <0xHH> bytes, or unk where the vocabulary has no byte tokens.
 //   BPE  a regular expression named by `pre` cuts the text into words; in each word, spelled in
 //        GPT-2's byte alphabet, the adjacent pair of lowest merge rank (ties: leftmost) is joined
 //        until none is left.
-// Both cost O(n log n). A Tokenizer is immutable: any number of threads may use one.
+//   ranked pieces  BPE's merges over SPM's characters, with SPM's bytes and unk.
+//   unigram        the cut with the greatest sum of scores (SentencePiece).
+//   WordPiece      in each word the longest piece first (BERT).
+// Text is normalised first where the vocabulary says so. All cost at most O(n log n). A Tokenizer
+// is immutable: any number of threads may use one.
 
 #include "pxvm/text/vocabulary.hpp"
 
@@ -64,6 +68,6 @@ class Tokenizer {
 };
 
 /// Names create() accepts as `pre`, sorted.
-[[nodiscard]] std::span<const std::string_view> pre_tokenizer_names();
+[[nodiscard]] std::vector<std::string_view> pre_tokenizer_names();
 
 }  // namespace pxos::text

@@ -24,3 +24,16 @@ TEST_CASE("exp_fixed at its ends", "[text]") {
   CHECK(exp_fixed(-708.1) == 0.0);
   CHECK(exp_fixed(-INFINITY) == 0.0);
 }
+
+TEST_CASE("log_fixed is within 1e-15 of the logarithm", "[text]") {
+  double worst = 0;
+  for (int i = 1; i <= 300000; ++i) {
+    const double x = 1e-5 * i + (i % 7 == 0 ? 1e3 * i : 0.0);
+    const long double exact = std::log(static_cast<long double>(x));
+    const auto error = std::fabs(static_cast<long double>(pxos::text::log_fixed(x)) - exact);
+    worst = std::max(worst, static_cast<double>(error / std::max(std::fabs(exact), 0.1L)));
+  }
+  CHECK(worst < 1e-15);
+  CHECK(pxos::text::log_fixed(1.0) == 0.0);
+  CHECK(std::fabs(pxos::text::log_fixed(1e-300) - std::log(1e-300)) < 1e-12);
+}

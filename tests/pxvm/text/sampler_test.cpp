@@ -183,3 +183,144 @@ TEST_CASE("Sampler::create names an option outside its range", "[text]") {
     CHECK(sampler.error().code == Errc::kUsage);
   }
 }
+
+namespace {
+
+using Steps = std::vector<SamplerStep>;
+
+/// What one next() drew from: id to share.
+std::map<std::int32_t, double> shares(Sampler& sampler, const std::vector<float>& logits) {
+  REQUIRE(sampler.next(logits));
+  double total = 0;
+  for (const Sampler::Candidate& c : sampler.drawn_from()) total += c.logit;
+  std::map<std::int32_t, double> out;
+  for (const Sampler::Candidate& c : sampler.drawn_from()) out[c.id] = c.logit / total;
+  return out;
+}
+
+using Shares = std::map<std::int32_t, double>;
+
+void check_shares(const Shares& found, const Shares& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (const auto& [id, share] : expected) {
+    REQUIRE(found.count(id) == 1);
+    CHECK(std::fabs(found.at(id) - share) < 1e-6);  // the logits are f32
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Sampler's typical-p keeps what surprises as much as the mean", "[text]") {
+  // Shares 1/2 1/4 1/8 1/8: entropy 1.75 bits. Distances 0.75, 0.25, 1.25, 1.25: token 1, then 0.
+  const std::vector<float> logits = logits_of({0.5, 0.25, 0.125, 0.125});
+  Sampler one = make({.temperature = 1.0F, .typical_p = 0.2F});
+  check_shares(shares(one, logits), {{1, 1.0}});
+  Sampler two = make({.temperature = 1.0F, .typical_p = 0.7F});
+  check_shares(shares(two, logits), {{0, 2.0 / 3}, {1, 1.0 / 3}});
+}
+
+TEST_CASE("Sampler's XTC leaves only the least likely of the likely", "[text]") {
+  const std::vector<float> logits = logits_of({0.4, 0.3, 0.2, 0.1});
+  Sampler always = make({.temperature = 1.0F, .xtc_probability = 1.0F, .xtc_threshold = 0.15F});
+  check_shares(shares(always, logits), {{2, 2.0 / 3}, {3, 1.0 / 3}});
+  // One token above the threshold: nothing goes.
+  Sampler alone = make({.temperature = 1.0F, .xtc_probability = 1.0F, .xtc_threshold = 0.35F});
+  CHECK(shares(alone, logits).size() == 4);
+  Sampler off = make({.temperature = 1.0F, .xtc_probability = 1.0F, .xtc_threshold = 0.51F});
+  CHECK(shares(off, logits).size() == 4);
+  CHECK(off.state().random_position == 2);
+}
+
+TEST_CASE("Sampler's XTC acts as often as it is asked to", "[text]") {
+  Sampler half =
+      make({.temperature = 1.0F, .seed = 21, .xtc_probability = 0.5F, .xtc_threshold = 0.15F});
+  int acted = 0;
+  for (int i = 0; i < 4000; ++i)
+    acted += shares(half, logits_of({0.4, 0.3, 0.2, 0.1})).size() == 2 ? 1 : 0;
+  CHECK(is_near(acted, 4000, 0.5));
+}
+
+TEST_CASE("Sampler's presence and frequency penalties are taken off", "[text]") {
+  Sampler sampler =
+      make({.temperature = 1.0F, .presence_penalty = 0.5F, .frequency_penalty = 0.25F});
+  for (const std::int32_t id : {0, 0, 1}) sampler.accept(id);
+  // exp(-1.0), exp(-0.75) and 1 over their sum.
+  const double total = std::exp(-1.0) + std::exp(-0.75) + 1.0;
+  check_shares(shares(sampler, {2.0F, 2.0F, 2.0F}),
+               {{0, std::exp(-1.0) / total}, {1, std::exp(-0.75) / total}, {2, 1.0 / total}});
+}
+
+TEST_CASE("Sampler's DRY punishes going on with a repetition, more the longer it is", "[text]") {
+  SamplerOptions options{.temperature = 1.0F, .dry_multiplier = 0.5F, .dry_base = 2.0F};
+  // 1 2 3 | 5 1 2 3: token 5 would make 4 of 4... the common part "1 2 3" was followed by 5.
+  const std::vector<std::int32_t> said = {1, 2, 3, 5, 1, 2, 3};
+  Sampler sampler = make(options);
+  for (const std::int32_t id : said) sampler.accept(id);
+  // n = 3, allowed 2: 0.5 * 2^1 = 1 off token 5.
+  const double total = 5.0 + std::exp(-1.0);
+  check_shares(shares(sampler, std::vector<float>(6, 0.0F)), {{0, 1 / total},
+                                                              {1, 1 / total},
+                                                              {2, 1 / total},
+                                                              {3, 1 / total},
+                                                              {4, 1 / total},
+                                                              {5, std::exp(-1.0) / total}});
+  options.dry_breakers = {2};
+  Sampler broken = make(options);
+  for (const std::int32_t id : said) broken.accept(id);
+  check_shares(
+      shares(broken, {0, 0, 0, 0, 0, 0}),
+      {{0, 1 / 6.0}, {1, 1 / 6.0}, {2, 1 / 6.0}, {3, 1 / 6.0}, {4, 1 / 6.0}, {5, 1 / 6.0}});
+}
+
+TEST_CASE("Sampler's dynamic temperature follows the entropy", "[text]") {
+  // Uniform: the entropy is ln n, so t = 1 + 0.5. Then the shares stay uniform: look at two levels.
+  const std::vector<float> logits = {0.0F, 1.0F};
+  const double p = 1 / (1 + std::exp(-1.0));
+  const double entropy = -(p * std::log(p) + (1 - p) * std::log(1 - p));
+  const double t = 0.5 + 1.0 * std::pow(entropy / std::log(2.0), 2.0);
+  Sampler sampler = make({.temperature = 1.0F, .dynamic_range = 0.5F, .dynamic_exponent = 2.0F});
+  const double high = 1 / (1 + std::exp(-1.0 / t));
+  check_shares(shares(sampler, logits), {{0, 1 - high}, {1, high}});
+}
+
+TEST_CASE("Sampler's mirostat cuts surprise and steers towards its target", "[text]") {
+  // Surprises 1, 2, 3, 3 bits; mu starts at 2 tau = 2.2: the last two go.
+  Sampler sampler = make({.temperature = 1.0F, .mirostat_tau = 1.1F, .mirostat_rate = 0.5F});
+  const std::vector<float> logits = logits_of({0.5, 0.25, 0.125, 0.125});
+  check_shares(shares(sampler, logits), {{0, 2.0 / 3}, {1, 1.0 / 3}});
+  const double mu = sampler.state().mirostat_mu;
+  const auto after = [](double share) { return 2.2 - 0.5 * (-std::log2(share) - 1.1); };
+  CHECK((std::fabs(mu - after(2.0 / 3)) < 1e-5 || std::fabs(mu - after(1.0 / 3)) < 1e-5));
+}
+
+TEST_CASE("Sampler adds the logit bias first and obeys the mask", "[text]") {
+  Sampler greedy = make({.logit_bias = {{2, 5.0F}, {1, -kInf}, {99, 1.0F}}});
+  CHECK(greedy.next(std::vector<float>{1, 9, 0}) == 2);
+  Sampler plain = make({});
+  const std::vector<std::uint64_t> mask = {0b101};
+  CHECK(plain.next(std::vector<float>{1, 9, 0}, mask) == 0);
+  CHECK_FALSE(plain.next(std::vector<float>{1, 9, 0}, std::vector<std::uint64_t>{0}));
+  Sampler drawn = make({.temperature = 1.0F});
+  REQUIRE(drawn.next(std::vector<float>{0, 9, 0}, mask));
+  CHECK(drawn.drawn_from().size() == 2);
+}
+
+TEST_CASE("Sampler's steps work in the order asked for", "[text]") {
+  // At temperature 1 the best two share 0.75; at 2 they share less, so top-p keeps more.
+  const std::vector<float> logits = logits_of({0.5, 0.25, 0.125, 0.125});
+  Sampler before = make({.temperature = 2.0F, .top_p = 0.7F});
+  CHECK(shares(before, logits).size() == 2);
+  SamplerOptions options{.temperature = 2.0F, .top_p = 0.7F};
+  options.order = {SamplerStep::kTemperature, SamplerStep::kTopP};
+  Sampler after = make(options);
+  CHECK(shares(after, logits).size() == 3);
+  options.order = {SamplerStep::kTemperature};  // left out is off
+  Sampler without = make(options);
+  CHECK(shares(without, logits).size() == 4);
+  // A penalty behind top-k changes what is left, not what is chosen from.
+  SamplerOptions late{.temperature = 1.0F, .top_k = 1, .repeat_penalty = 10.0F};
+  late.order = {SamplerStep::kTopK, SamplerStep::kPenalties};
+  Sampler penalised = make(late);
+  penalised.accept(0);
+  CHECK(penalised.next(logits) == 0);
+}
