@@ -96,19 +96,6 @@ std::string cartridge_name(const SyntheticModel& model, std::string_view weights
   return fmt::format("synthetic-{}-{}", model.name, weights);
 }
 
-Result<void> check_room(const std::filesystem::path& output, std::uint64_t needed) {
-  std::error_code error;
-  const auto folder = output.has_parent_path() ? output.parent_path() : std::filesystem::path(".");
-  const auto room = std::filesystem::space(folder, error);
-  if (error) return fail(Errc::kIo, "{}: {}", folder.string(), error.message());
-  // A disk filled to the brim harms everybody else on it.
-  constexpr std::uint64_t kReserve = std::uint64_t{256} << 20U;
-  if (room.available < needed + kReserve)
-    return fail(Errc::kLimit, "{}: needs {} MB and {} to spare, {} are free", output.string(),
-                needed / 1000000, kReserve / 1000000, room.available / 1000000);
-  return {};
-}
-
 Manifest describe(const SyntheticModel& model, std::string_view weights) {
   Manifest out;
   out.name = cartridge_name(model, weights);

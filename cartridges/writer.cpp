@@ -109,14 +109,26 @@ Result<ByteVector> encode_label(LabelContent content, const CartridgeIndex& inde
 struct CartridgeWriter::Impl {
   explicit Impl(AtomicFile opened) : file(std::move(opened)) {}
 
+  Result<void> append(Bytes bytes) {
+    PX_CHECK(file.write_at(position, bytes));
+    position += bytes.size();
+    return {};
+  }
   Result<void> pad() {
-    const ByteVector zeros(round_up(file.size(), kEntryAlign) - file.size());
-    return zeros.empty() ? Result<void>() : file.write(zeros);
+    const ByteVector zeros(round_up(position, kEntryAlign) - position);
+    return zeros.empty() ? Result<void>() : append(zeros);
+  }
+  /// Digests and samples of bytes of the open entry.
+  void look_at(Bytes bytes) {
+    xxh3.update(bytes);
+    blake3.update(bytes);
+    if (sampling) samplers.back().update(bytes);
   }
 
   AtomicFile file;
-  bool open = false;      // between begin and end
-  bool sampling = false;  // the open entry feeds samplers.back()
+  std::uint64_t position = 0;  // end of what this writer wrote or took over
+  bool open = false;           // between begin and end
+  bool sampling = false;       // the open entry feeds samplers.back()
   Xxh128Stream xxh3;
   Blake3Stream blake3;
   std::set<std::string> names;
@@ -133,7 +145,16 @@ Result<CartridgeWriter> CartridgeWriter::create(const std::filesystem::path& pat
   PX_TRY(AtomicFile file, AtomicFile::create(path));
   auto impl = std::make_unique<Impl>(std::move(file));
   // Held free with zeros; the label is written last, when the manifest's digest is known.
-  PX_CHECK(impl->file.write(ByteVector(kLabelReserve)));
+  PX_CHECK(impl->append(ByteVector(kLabelReserve)));
+  return CartridgeWriter(std::move(impl));
+}
+
+Result<CartridgeWriter> CartridgeWriter::resume(const std::filesystem::path& path,
+                                                const std::filesystem::path& partial,
+                                                std::uint64_t keep) {
+  PX_TRY(AtomicFile file, AtomicFile::resume(path, partial, keep));
+  auto impl = std::make_unique<Impl>(std::move(file));
+  PX_CHECK(impl->append(ByteVector(kLabelReserve)));
   return CartridgeWriter(std::move(impl));
 }
 
@@ -149,7 +170,7 @@ Result<void> CartridgeWriter::begin(const EntryHead& head) {
   entry.kind_text = head.kind == EntryKind::kOther && !head.kind_text.empty()
                         ? head.kind_text
                         : std::string(kind_text(head.kind));
-  entry.offset = impl_->file.size();
+  entry.offset = impl_->position;
   impl_->entries.push_back(std::move(entry));
   impl_->xxh3 = Xxh128Stream();
   impl_->blake3 = Blake3Stream();
@@ -161,17 +182,15 @@ Result<void> CartridgeWriter::begin(const EntryHead& head) {
 
 Result<void> CartridgeWriter::write(Bytes bytes) {
   PX_ASSERT(impl_->open);
-  impl_->xxh3.update(bytes);
-  impl_->blake3.update(bytes);
-  if (impl_->sampling) impl_->samplers.back().update(bytes);
-  return impl_->file.write(bytes);
+  impl_->look_at(bytes);
+  return impl_->append(bytes);
 }
 
 Result<void> CartridgeWriter::end() {
   PX_ASSERT(impl_->open);
   impl_->open = false;
   ManifestEntry& entry = impl_->entries.back();
-  entry.size = impl_->file.size() - entry.offset;
+  entry.size = impl_->position - entry.offset;
   entry.xxh3 = impl_->xxh3.digest();
   entry.blake3 = impl_->blake3.digest();
   return {};
@@ -183,6 +202,27 @@ Result<void> CartridgeWriter::add(const EntryHead& head, Bytes content) {
   PX_CHECK(begin(sized));
   PX_CHECK(write(content));
   return end();
+}
+
+Result<bool> CartridgeWriter::reuse(const EntryHead& head) {
+  constexpr std::uint64_t kReadBytes = std::uint64_t{4} << 20U;
+  const std::uint64_t start = round_up(impl_->position, kEntryAlign);
+  if (!range_fits(start, head.size_bytes, impl_->file.size())) return false;
+  PX_CHECK(begin(head));
+  ByteVector buffer;
+  for (std::uint64_t left = head.size_bytes; left > 0; left -= buffer.size()) {
+    buffer.resize(std::min(kReadBytes, left));
+    PX_CHECK(impl_->file.read_at(impl_->position, buffer));
+    impl_->look_at(buffer);
+    impl_->position += buffer.size();
+  }
+  PX_CHECK(end());
+  return true;
+}
+
+Result<std::uint64_t> CartridgeWriter::checkpoint() {
+  PX_CHECK(impl_->file.sync());
+  return impl_->position;
 }
 
 Result<Manifest> CartridgeWriter::finish(Manifest manifest) {
@@ -198,11 +238,14 @@ Result<Manifest> CartridgeWriter::finish(Manifest manifest) {
   PX_TRY(const Manifest checked, parse_manifest(as_bytes(json)));
   CartridgeIndex index;
   index.payload_start = kLabelReserve;
-  index.manifest_offset = impl->file.size();
+  index.manifest_offset = impl->position;
   index.manifest_size = json.size();
   index.file_size = index.manifest_offset + index.manifest_size;
   index.manifest_digest = xxh3_128(as_bytes(json));
-  PX_CHECK(impl->file.write(as_bytes(json)));
+  PX_CHECK(impl->append(as_bytes(json)));
+  if (impl->file.size() != impl->position)
+    return fail(Errc::kInvalid, "the partial file has {} bytes, the cartridge only {}",
+                impl->file.size(), impl->position);
   LabelContent content = label_content(checked);
   content.manifest_digest = index.manifest_digest;
   content.thumbnails = choose_thumbnails(impl->samplers);
@@ -213,7 +256,7 @@ Result<Manifest> CartridgeWriter::finish(Manifest manifest) {
 }
 
 std::uint64_t CartridgeWriter::size() const {
-  return impl_->file.size();
+  return impl_->position;
 }
 
 }  // namespace pxos::cartridges

@@ -22,6 +22,11 @@ struct EntryHead {
 class CartridgeWriter {
  public:
   static Result<CartridgeWriter> create(const std::filesystem::path& path);
+  /// The same over a partial file that stays when the writer dies, so that a later one goes on with
+  /// it: its first `keep` bytes are taken over by reuse(), what is before them is written again.
+  /// Errors: also kUsage while another writer has it.
+  static Result<CartridgeWriter> resume(const std::filesystem::path& path,
+                                        const std::filesystem::path& partial, std::uint64_t keep);
   CartridgeWriter(CartridgeWriter&&) noexcept;
   CartridgeWriter& operator=(CartridgeWriter&&) noexcept;
   ~CartridgeWriter();
@@ -32,6 +37,12 @@ class CartridgeWriter {
   Result<void> end();
   /// begin + write + end.
   Result<void> add(const EntryHead& head, Bytes content);
+
+  /// An entry of exactly head.size_bytes as the partial file has it, read back for its digests.
+  /// False, and nothing happens, when it does not lie in the kept bytes whole.
+  Result<bool> reuse(const EntryHead& head);
+  /// What is written so far survives a crash; gives its size, for a later resume().
+  Result<std::uint64_t> checkpoint();
 
   /// Fills manifest.entries, writes manifest and label, and makes the file appear. The writer is
   /// spent afterwards.

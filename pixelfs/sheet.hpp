@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,9 @@ class SheetSink {
   virtual Result<void> begin(const std::string& name, std::uint64_t size_bytes) = 0;
   virtual Result<void> write(Bytes bytes) = 0;
   virtual Result<void> end() = 0;
+  /// True when the sink has this sheet whole from an earlier, interrupted run over the same
+  /// tensors: then none of the three calls above comes for it.
+  virtual Result<bool> has(const std::string& name, std::uint64_t size_bytes);
 };
 
 /// Keeps sheets in memory; for tests and small models.
@@ -101,6 +105,10 @@ class MemorySheetSink final : public SheetSink {
 struct SheetOptions {
   std::uint32_t line_bytes = 48000;     ///< units per scanline = max(1, line_bytes / unit bytes)
   std::uint32_t max_scanlines = 16000;  ///< per sheet
+  /// Digest of the i-th tensor when an earlier run found it; the tensor is then read only once.
+  std::function<std::optional<Xxh128>(std::size_t tensor)> known_digest = {};
+  /// Told each digest that had to be made.
+  std::function<Result<void>(std::size_t tensor, const Xxh128& digest)> on_digest = {};
 };
 
 /// done / total canonical bytes of both passes; false stops the writer with kInterrupted.

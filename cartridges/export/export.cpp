@@ -2,7 +2,9 @@
 
 #include "cartridges/entry_name.hpp"
 #include "cartridges/export/gguf_writer.hpp"
+#include "cartridges/import/gguf.hpp"
 #include "cartridges/import/llama_gguf.hpp"
+#include "cartridges/import/model_entries.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/checked.hpp"
 #include "pxvm/base/file.hpp"
@@ -147,18 +149,32 @@ void put_description(const Manifest& manifest, GgufWriter& out) {
     if (!value->empty()) out.text(key, *value);
 }
 
-void put_vocabulary(const text::Vocabulary& vocabulary, GgufWriter& out) {
-  const bool is_spm = vocabulary.model == text::Vocabulary::Model::kSpm;
+/// The name GGUF has for a kind of tokenizer. Errors: kUnsupported when it has none.
+Result<std::string_view> scheme_of(const text::Vocabulary& vocabulary) {
+  if (vocabulary.model == text::Vocabulary::Model::kSpm) return "llama";
+  if (vocabulary.model == text::Vocabulary::Model::kBpe) return "gpt2";
+  return fail(Errc::kUnsupported,
+              "GGUF has no tokenizer of this kind (scored pieces and byte-level merges it has)");
+}
+
+/// The arrays, which the cartridge keeps in its tokenizer entry only.
+void put_vocabulary_arrays(const text::Vocabulary& vocabulary, GgufWriter& out) {
   const std::string prefix = "tokenizer.ggml.";
-  out.text(prefix + "model", is_spm ? "llama" : "gpt2");
-  if (!is_spm) out.text(prefix + "pre", vocabulary.pre);
   out.texts(prefix + "tokens", vocabulary.tokens);
   if (!vocabulary.scores.empty()) out.floats(prefix + "scores", vocabulary.scores);
   std::vector<std::int32_t> types;
   for (const text::TokenType type : vocabulary.types)
     types.push_back(static_cast<std::int32_t>(type));
   out.i32s(prefix + "token_type", types);
-  if (!is_spm) out.texts(prefix + "merges", vocabulary.merges);
+  if (!vocabulary.merges.empty()) out.texts(prefix + "merges", vocabulary.merges);
+}
+
+/// The single values, for a cartridge whose source had none.
+Result<void> put_vocabulary_values(const text::Vocabulary& vocabulary, GgufWriter& out) {
+  const std::string prefix = "tokenizer.ggml.";
+  PX_TRY(const std::string_view scheme, scheme_of(vocabulary));
+  out.text(prefix + "model", scheme);
+  if (scheme == "gpt2") out.text(prefix + "pre", vocabulary.pre);
   const std::array<std::pair<std::string_view, std::optional<text::TokenId>>, 5> ids{
       {{"bos_token_id", vocabulary.bos},
        {"eos_token_id", vocabulary.eos},
@@ -170,18 +186,45 @@ void put_vocabulary(const text::Vocabulary& vocabulary, GgufWriter& out) {
   out.flag(prefix + "add_bos_token", vocabulary.add_bos);
   out.flag(prefix + "add_eos_token", vocabulary.add_eos);
   out.flag(prefix + "add_space_prefix", vocabulary.add_space_prefix);
+  return {};
+}
+
+/// What the source said, as it said it; the architecture first, as readers expect. The alignment is
+/// this writer's own.
+void put_metadata(const Metadata& metadata, GgufWriter& out) {
+  constexpr std::string_view kFirst = "general.architecture";
+  const auto first = metadata.find(kFirst);
+  if (first != metadata.end()) out.value(kFirst, first->second);
+  for (const auto& [key, value] : metadata)
+    if (key != kFirst && key != "general.alignment") out.value(key, value);
+}
+
+/// Pairs for a cartridge that keeps no metadata of a source: what manifest and tokenizer say.
+Result<void> put_manifest(const Manifest& manifest, const text::Vocabulary* vocabulary,
+                          GgufWriter& out) {
+  put_description(manifest, out);
+  PX_CHECK(put_shape(manifest, out));
+  if (vocabulary == nullptr) out.text("tokenizer.ggml.model", "none");
+  return vocabulary == nullptr ? Result<void>() : put_vocabulary_values(*vocabulary, out);
 }
 
 Result<GgufWriter> gguf_front(const Cartridge& cartridge, const pixelfs::WeightSet& weights) {
+  std::optional<text::Vocabulary> vocabulary;
   const auto tokenizers = cartridge.of_kind(EntryKind::kTokenizer);
-  if (tokenizers.empty())
-    return fail(Errc::kNotFound, "{}: no tokenizer, which a GGUF model needs", cartridge.path());
-  PX_TRY(const text::Vocabulary vocabulary,
-         text::parse_vocabulary(cartridge.bytes(*tokenizers.front())));
+  if (!tokenizers.empty()) {
+    PX_TRY(vocabulary, text::parse_vocabulary(cartridge.bytes(*tokenizers.front())));
+  }
   GgufWriter out;
-  put_description(cartridge.manifest(), out);
-  PX_CHECK(put_shape(cartridge.manifest(), out));
-  put_vocabulary(vocabulary, out);
+  if (const ManifestEntry* entry = cartridge.find(kMetadataEntry)) {
+    auto kept = GgufFile::parse(cartridge.bytes(*entry));
+    if (!kept) return in_context(kMetadataEntry, std::move(kept).error());
+    put_metadata(kept->metadata(), out);
+    if (vocabulary && !kept->has("tokenizer.ggml.model"))
+      PX_CHECK(put_vocabulary_values(*vocabulary, out));
+  } else {
+    PX_CHECK(put_manifest(cartridge.manifest(), vocabulary ? &*vocabulary : nullptr, out));
+  }
+  if (vocabulary) put_vocabulary_arrays(*vocabulary, out);
   for (const WeightTensor& tensor : weights.tensors())
     PX_CHECK(out.tensor(tensor.meta.name, tensor.meta.shape, tensor.meta.dtype,
                         tensor.extent.canonical_bytes));

@@ -23,8 +23,9 @@ Result<ExportReport> export_tensors(const Cartridge& cartridge, const std::files
 /// A GGUF file with metadata, tokenizer, chat template and tensors that imports again to the same
 /// logits. How exact the caches are (kv_bits) is no matter of GGUF: choose it again at the import.
 /// The file appears whole or not at all and replaces what was there.
-/// Errors: kUnsupported for another architecture than the importer's, for types GGUF does not have;
-/// kNotFound without tokenizer; kInvalid for a tensor whose bytes do not have their digest.
+/// The metadata is the source's own where the cartridge keeps it (entry metadata.gguf, as written
+/// by the importer), else made from manifest and tokenizer. Errors: kUnsupported for a tokenizer or
+/// types GGUF does not have; kInvalid for a tensor whose bytes do not have their digest.
 Result<ExportReport> export_gguf(const Cartridge& cartridge, const std::filesystem::path& file,
                                  const Progress& progress = {});
 

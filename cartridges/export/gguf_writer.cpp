@@ -74,6 +74,26 @@ void GgufWriter::i32s(std::string_view key, std::span<const std::int32_t> values
   for (const std::int32_t value : values) pairs_.i32(value);
 }
 
+void GgufWriter::value(std::string_view key, const GgufValue& value) {
+  if (const auto* array = std::get_if<GgufArray>(&value.value)) {
+    start_array(key, code(array->element), array->count);
+    pairs_.bytes(array->raw);
+    for (const std::string_view item : array->strings) put(pairs_, item);
+    return;
+  }
+  start(key, code(value.type));
+  if (const auto* text = std::get_if<std::string_view>(&value.value)) return put(pairs_, *text);
+  if (const auto* flag = std::get_if<bool>(&value.value)) return pairs_.u8(*flag ? 1 : 0);
+  if (const auto* real = std::get_if<double>(&value.value))
+    return value.type == GgufType::kF32 ? pairs_.f32(static_cast<float>(*real)) : pairs_.f64(*real);
+  const auto* whole = std::get_if<std::int64_t>(&value.value);
+  const auto bits =
+      whole != nullptr ? static_cast<std::uint64_t>(*whole) : std::get<std::uint64_t>(value.value);
+  // Little-endian: the low bytes, as many as the type has.
+  for (std::uint64_t i = 0; i < gguf_fixed_size(value.type); ++i)
+    pairs_.u8(static_cast<std::uint8_t>(bits >> (8 * i)));
+}
+
 Result<void> GgufWriter::tensor(std::string_view name, std::span<const std::int64_t> shape,
                                 tensor::DType dtype, std::uint64_t bytes) {
   const auto number = static_cast<std::uint32_t>(dtype);

@@ -2,6 +2,7 @@
 // The front of a GGUF file (version 3): metadata and tensor table. The caller streams the tensors'
 // bytes behind it. Pure; the reader is cartridges/import/gguf.hpp.
 
+#include "cartridges/import/metadata.hpp"
 #include "pxvm/base/bytes.hpp"
 #include "pxvm/tensor/dtype.hpp"
 
@@ -24,6 +25,8 @@ class GgufWriter {
   void texts(std::string_view key, std::span<const std::string> values);
   void floats(std::string_view key, std::span<const float> values);
   void i32s(std::string_view key, std::span<const std::int32_t> values);
+  /// A value with the type it was read with.
+  void value(std::string_view key, const GgufValue& value);
 
   /// Adds a tensor of `bytes` canonical bytes. `shape` is outermost first. Errors: kUnsupported for
   /// a dtype GGUF has no number for, and for more than four dimensions.

@@ -13,7 +13,10 @@ namespace pxos::cartridges {
 /// "none" or "no_vocab", or missing together with the tokens, has no vocabulary.
 Result<ModelFile> gguf_model(Bytes file);
 
-/// The model in the file at `path`, mapped. Errors: also kUnsupported when it is no GGUF file.
+/// The model in the file at `path`, mapped; the first of several parts
+/// ("<name>-00001-of-0000N.gguf") brings the others. Errors: also kUnsupported when it is no GGUF
+/// file; kUsage names the first part when it is another one; kInvalid when parts are missing, in
+/// the wrong place or hold another number of tensors than announced.
 Result<ModelFile> open_gguf_model(const std::filesystem::path& path);
 
 }  // namespace pxos::cartridges

@@ -34,6 +34,7 @@ using FindProgram = std::function<Result<ProgramSource>(std::string_view archite
 
 struct ImportOptions {
   std::filesystem::path output;
+  std::filesystem::path tokenizer;        ///< of a llama2.c model, when it is not beside it
   std::string name;                       ///< of the cartridge; empty = from the model's own name
   std::optional<tensor::DType> as_dtype;  ///< what every matrix becomes (can_quantize)
   /// How the mount keeps keys and values: 8, 16 or 32 bits; none = 32 with f32 weights, else 16.
@@ -41,6 +42,10 @@ struct ImportOptions {
   FindProgram find_program;  ///< required
   std::string created;       ///< RFC 3339, for the manifest; empty is allowed
   bool overwrite = false;    ///< else an existing output is an error
+  bool restart = false;      ///< a partial import that was left behind is thrown away
+  /// From this size on an import that dies leaves "<output>.part" and its journal behind, and the
+  /// next one of the same source goes on with them.
+  std::uint64_t resumable_bytes = std::uint64_t{256} << 20U;
   Progress progress;
 };
 
@@ -49,10 +54,11 @@ struct ImportReport {
   std::uint64_t source_bytes = 0;
   std::uint64_t cartridge_bytes = 0;
   std::uint64_t tensors = 0;
+  std::uint64_t resumed_bytes = 0;  ///< of the cartridge, taken over from an earlier run
   double seconds = 0;
 };
 
-/// Imports a GGUF file of one of the architectures of llama_gguf.hpp.
+/// Imports what open_model() opens, of one of the architectures of llama_gguf.hpp.
 /// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not
 /// there yet; kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the
 /// output exists.

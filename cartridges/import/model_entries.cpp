@@ -1,24 +1,37 @@
 #include "cartridges/import/model_entries.hpp"
 
+#include "cartridges/export/gguf_writer.hpp"
 #include "pxvm/tensor/quantize.hpp"
 
+#include <fstream>
+#include <optional>
 #include <system_error>
 
 namespace pxos::cartridges {
 namespace {
 
-/// Sheets come one after another, as entries do.
+/// Sheets come one after another, as entries do. With a journal each one is synced and noted.
 class EntrySink final : public pixelfs::SheetSink {
  public:
-  explicit EntrySink(CartridgeWriter& writer) : writer_(writer) {}
+  EntrySink(CartridgeWriter& writer, ImportJournal* journal) : writer_(writer), journal_(journal) {}
   Result<void> begin(const std::string& name, std::uint64_t size_bytes) override {
     return writer_.begin({name, EntryKind::kSheet, "", size_bytes});
   }
   Result<void> write(Bytes bytes) override { return writer_.write(bytes); }
-  Result<void> end() override { return writer_.end(); }
+  Result<void> end() override {
+    PX_CHECK(writer_.end());
+    if (journal_ == nullptr) return {};
+    PX_TRY(const std::uint64_t kept, writer_.checkpoint());
+    return journal_->add_kept(kept);
+  }
+  Result<bool> has(const std::string& name, std::uint64_t size_bytes) override {
+    if (journal_ == nullptr) return false;
+    return writer_.reuse({name, EntryKind::kSheet, "", size_bytes});
+  }
 
  private:
   CartridgeWriter& writer_;
+  ImportJournal* journal_;
 };
 
 }  // namespace
@@ -45,13 +58,59 @@ void describe_shape(const LlamaShape& shape, Manifest& out) {
   out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
 }
 
+Result<void> check_room(const std::filesystem::path& output, std::uint64_t bytes) {
+  // A disk filled to the brim harms everybody else on it.
+  constexpr std::uint64_t kReserve = std::uint64_t{256} << 20U;
+  std::error_code error;
+  const auto folder = output.has_parent_path() ? output.parent_path() : std::filesystem::path(".");
+  const auto room = std::filesystem::space(folder, error);
+  if (error) return fail(Errc::kIo, "{}: {}", folder.string(), error.message());
+  if (room.available < bytes || room.available - bytes < kReserve)
+    return fail(Errc::kLimit, "{}: needs {} MB of disk and {} to spare, {} are free",
+                output.string(), bytes / 1000000, kReserve / 1000000, room.available / 1000000);
+  return {};
+}
+
+Result<void> check_memory(std::uint64_t bytes) {
+  std::ifstream info("/proc/meminfo");
+  std::string key;
+  std::uint64_t kilobytes = 0;
+  while (info >> key >> kilobytes) {
+    if (key != "MemAvailable:") {
+      info.ignore(64, '\n');
+      continue;
+    }
+    if (kilobytes >= bytes / 1024) return {};
+    return fail(Errc::kLimit, "needs {} MB of memory, {} are available", bytes / 1000000,
+                kilobytes * 1024 / 1000000);
+  }
+  return {};
+}
+
 Result<void> add_sheets(CartridgeWriter& writer, std::span<const pixelfs::TensorInput> tensors,
-                        const Progress& progress) {
-  EntrySink sink(writer);
-  return pixelfs::write_sheets(tensors, sink, [&](std::uint64_t done, std::uint64_t total) {
+                        const Progress& progress, ImportJournal* journal) {
+  EntrySink sink(writer, journal);
+  pixelfs::SheetOptions options;
+  if (journal != nullptr) {
+    options.known_digest = [known = journal->state().digests](std::size_t tensor) {
+      const auto found = known.find(tensor);
+      return found == known.end() ? std::nullopt : std::optional(found->second);
+    };
+    options.on_digest = [journal](std::size_t tensor, const Xxh128& digest) {
+      return journal->add_digest(tensor, digest);
+    };
+  }
+  const auto report = [&](std::uint64_t done, std::uint64_t total) {
     if (progress) progress(done, total);
     return true;
-  });
+  };
+  return pixelfs::write_sheets(tensors, sink, report, options);
+}
+
+ByteVector metadata_entry(const Metadata& metadata) {
+  GgufWriter out;
+  for (const auto& [key, value] : metadata) out.value(key, value);
+  return out.front();
 }
 
 Result<void> add_program(CartridgeWriter& writer, const ProgramSource& program) {

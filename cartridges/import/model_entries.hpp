@@ -3,6 +3,7 @@
 // output check.
 
 #include "cartridges/import/import.hpp"
+#include "cartridges/import/import_journal.hpp"
 #include "cartridges/import/llama_gguf.hpp"
 #include "cartridges/writer.hpp"
 #include "pixelfs/sheet.hpp"
@@ -17,9 +18,21 @@ Result<void> check_options(const ImportOptions& options);
 /// The hyper-parameters, by the names the programs use.
 void describe_shape(const LlamaShape& shape, Manifest& out);
 
-/// Writes every sheet of `tensors` as an entry of kind sheet. Progress counts canonical bytes.
+/// Errors: kLimit (what is needed, what is there) when the disk of `output` has not `bytes` free
+/// and some to spare.
+Result<void> check_room(const std::filesystem::path& output, std::uint64_t bytes);
+/// The same for memory, by what the kernel says is available; nothing when it does not say.
+Result<void> check_memory(std::uint64_t bytes);
+
+/// Writes every sheet of `tensors` as an entry of kind sheet. Progress counts canonical bytes. With
+/// a journal: goes on where it says, and notes what is finished.
 Result<void> add_sheets(CartridgeWriter& writer, std::span<const pixelfs::TensorInput> tensors,
-                        const Progress& progress);
+                        const Progress& progress, ImportJournal* journal = nullptr);
+
+/// All metadata of the source but the tokenizer's arrays, as a GGUF file without tensors: types
+/// stay what they were, and whatever reads GGUF reads it.
+inline constexpr std::string_view kMetadataEntry = "metadata.gguf";
+[[nodiscard]] ByteVector metadata_entry(const Metadata& metadata);
 
 /// "<name>.pxi", "<name>.pxasm" and the texts that one includes.
 Result<void> add_program(CartridgeWriter& writer, const ProgramSource& program);

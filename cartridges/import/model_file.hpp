@@ -58,6 +58,7 @@ struct ModelFile {
   Metadata metadata;
   ModelTensors tensors;
   std::optional<text::Vocabulary> vocabulary;  ///< none: a model of token ids without text
+  std::vector<std::int32_t> stop_ids;          ///< end a text, besides those the vocabulary names
   std::vector<MappedFile> sources;             ///< what tensors and metadata read from
 
   [[nodiscard]] const ModelTensor* find_tensor(std::string_view name) const {

@@ -150,8 +150,28 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   return file;
 }
 
+Result<AtomicFile> AtomicFile::resume(const std::filesystem::path& path,
+                                      const std::filesystem::path& temporary, std::uint64_t keep) {
+  AtomicFile file;
+  file.lasting_ = true;
+  file.path_ = path;
+  file.temporary_ = temporary;
+  file.fd_ = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file.fd_ < 0) return system_error(temporary, "create");
+  if (::flock(file.fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return fail(Errc::kUsage, "{}: another process is writing it", temporary.string());
+  struct stat info {};
+  if (::fstat(file.fd_, &info) != 0) return system_error(temporary, "stat");
+  if (!S_ISREG(info.st_mode)) return fail(Errc::kIo, "{}: not a regular file", temporary.string());
+  file.size_ = std::min(keep, static_cast<std::uint64_t>(info.st_size));
+  if (::ftruncate(file.fd_, static_cast<::off_t>(file.size_)) != 0)
+    return system_error(temporary, "cut");
+  return file;
+}
+
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      lasting_(other.lasting_),
       size_(std::exchange(other.size_, 0)),
       path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)) {}
@@ -160,6 +180,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   if (this == &other) return *this;
   discard();
   fd_ = std::exchange(other.fd_, -1);
+  lasting_ = other.lasting_;
   size_ = std::exchange(other.size_, 0);
   path_ = std::move(other.path_);
   temporary_ = std::move(other.temporary_);
@@ -174,7 +195,7 @@ void AtomicFile::discard() {
   if (fd_ < 0) return;
   ::close(fd_);
   fd_ = -1;
-  ::unlink(temporary_.c_str());
+  if (!lasting_) ::unlink(temporary_.c_str());
 }
 
 Result<void> AtomicFile::write(Bytes bytes) {
@@ -190,6 +211,27 @@ Result<void> AtomicFile::write_at(std::uint64_t offset, Bytes bytes) {
   PX_CHECK(write_all(fd_, offset, bytes, path_));
   size_ = std::max(size_, *end);
   return {};
+}
+
+Result<void> AtomicFile::read_at(std::uint64_t offset, MutBytes out) const {
+  if (fd_ < 0 || !range_fits(offset, out.size(), size_))
+    return fail(Errc::kIo, "{}: {} bytes at {} were not written", path_.string(), out.size(),
+                offset);
+  while (!out.empty()) {
+    const std::size_t want = std::min<std::uint64_t>(out.size(), kLargestCall);
+    const ::ssize_t got = ::pread(fd_, out.data(), want, static_cast<::off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return system_error(path_, "read");
+    if (got == 0) return fail(Errc::kIo, "{}: ended at byte {}", path_.string(), offset);
+    out = out.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+Result<void> AtomicFile::sync() {
+  if (fd_ < 0) return fail(Errc::kIo, "sync of a file that is already closed");
+  return ::fsync(fd_) == 0 ? Result<void>() : system_error(path_, "sync");
 }
 
 Result<void> AtomicFile::commit() {

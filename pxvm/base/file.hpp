@@ -25,11 +25,20 @@ std::size_t remove_stale_temporaries(const std::filesystem::path& folder);
 class AtomicFile {
  public:
   static Result<AtomicFile> create(const std::filesystem::path& path);
+  /// The same with a temporary of a given name, in the same folder as `path`, that outlives a
+  /// writer without commit(): the first `keep` bytes of one that is there stay, the rest is cut
+  /// off. Errors: also kUsage while another writer has it open.
+  static Result<AtomicFile> resume(const std::filesystem::path& path,
+                                   const std::filesystem::path& temporary, std::uint64_t keep);
   AtomicFile(AtomicFile&&) noexcept;
   AtomicFile& operator=(AtomicFile&&) noexcept;
   ~AtomicFile();
   Result<void> write(Bytes bytes);
   Result<void> write_at(std::uint64_t offset, Bytes bytes);
+  /// Fills `out` with what is written already.
+  Result<void> read_at(std::uint64_t offset, MutBytes out) const;
+  /// What is written so far survives a crash.
+  Result<void> sync();
   [[nodiscard]] std::uint64_t size() const { return size_; }
   Result<void> commit();
 
@@ -37,6 +46,7 @@ class AtomicFile {
   AtomicFile() = default;
   void discard();
   int fd_ = -1;
+  bool lasting_ = false;  // the temporary stays without commit()
   std::uint64_t size_ = 0;
   std::filesystem::path path_;
   std::filesystem::path temporary_;

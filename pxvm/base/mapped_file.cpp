@@ -259,6 +259,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path, const Loa
     return fail(Errc::kLimit, "{}: {} files are mapped already", path.string(), kGuardSlots);
   }
   file.bytes_ = bytes;
+  file.is_map_ = options.mode != LoadMode::kRead;
   if (options.mode == LoadMode::kPrefault) PX_CHECK(prefault(bytes, options.progress));
   return file;
 }
@@ -266,7 +267,8 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path, const Loa
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : bytes_(std::exchange(other.bytes_, {})),
       identity_(other.identity_),
-      guard_slot_(std::exchange(other.guard_slot_, -1)) {}
+      guard_slot_(std::exchange(other.guard_slot_, -1)),
+      is_map_(other.is_map_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this == &other) return *this;
@@ -274,11 +276,19 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   bytes_ = std::exchange(other.bytes_, {});
   identity_ = other.identity_;
   guard_slot_ = std::exchange(other.guard_slot_, -1);
+  is_map_ = other.is_map_;
   return *this;
 }
 
 MappedFile::~MappedFile() {
   release(guard_slot_, bytes_);
+}
+
+void MappedFile::release_pages() const {
+  // Memory of our own would come back as zeros; a shared map of a file comes back as the file.
+  if (!is_map_ || bytes_.empty()) return;
+  static_cast<void>(
+      ::madvise(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size(), MADV_DONTNEED));
 }
 
 bool MappedFile::poisoned() const {

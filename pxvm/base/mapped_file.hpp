@@ -55,6 +55,10 @@ class MappedFile {
 
   [[nodiscard]] Bytes bytes() const { return bytes_; }
   [[nodiscard]] const FileIdentity& identity() const { return identity_; }
+  /// Takes the pages of a map out of this process's memory; they come back when they are touched.
+  /// For readers that go through a large file once.
+  /// Bytes stay what they are.
+  void release_pages() const;
   /// True once a read hit a part of the file that is no longer there (zeros were delivered
   /// instead).
   [[nodiscard]] bool poisoned() const;
@@ -64,6 +68,7 @@ class MappedFile {
   Bytes bytes_;
   FileIdentity identity_;
   int guard_slot_ = -1;
+  bool is_map_ = false;  // of the file; else memory of our own
 };
 
 }  // namespace pxos

@@ -6,6 +6,7 @@
 
 #include <ctime>
 #include <memory>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,7 +20,9 @@ struct ImportArguments {
   std::string as;
   std::string name;
   int kv_bits = 0;
+  std::string tokenizer;
   bool overwrite = false;
+  bool restart = false;
   bool json = false;
 };
 
@@ -31,14 +34,23 @@ std::string now_rfc3339() {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+/// The source's name with .pxa, in the working folder; a folder's name may hold dots.
+std::filesystem::path default_output(const std::filesystem::path& source) {
+  std::error_code ignored;
+  const auto whole = std::filesystem::absolute(source, ignored).lexically_normal();
+  const auto last = whole.has_filename() ? whole : whole.parent_path();
+  if (std::filesystem::is_directory(last, ignored)) return last.filename().string() + ".pxa";
+  return last.filename().replace_extension(".pxa");
+}
+
 Result<int> run_import(const ImportArguments& arguments) {
   cartridges::ImportOptions options;
-  options.output =
-      arguments.output.empty()
-          ? std::filesystem::path(arguments.source).filename().replace_extension(".pxa")
-          : std::filesystem::path(arguments.output);
+  options.output = arguments.output.empty() ? default_output(arguments.source)
+                                            : std::filesystem::path(arguments.output);
   options.name = arguments.name;
+  options.tokenizer = arguments.tokenizer;
   options.overwrite = arguments.overwrite;
+  options.restart = arguments.restart;
   options.created = now_rfc3339();
   options.find_program = find_program;
   if (!arguments.as.empty()) {
@@ -49,6 +61,9 @@ Result<int> run_import(const ImportArguments& arguments) {
   options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
   PX_TRY(const cartridges::ImportReport report,
          cartridges::import_model(arguments.source, options));
+  if (report.resumed_bytes > 0)
+    fmt::print(stderr, "went on behind {:.1f} MB of an earlier import\n",
+               static_cast<double>(report.resumed_bytes) / 1e6);
   if (arguments.json) {
     fmt::print(
         "{{\"cartridge\":\"{}\",\"architecture\":\"{}\",\"tensors\":{},\"parameters\":{},\"bytes\":"
@@ -68,7 +83,10 @@ Result<int> run_import(const ImportArguments& arguments) {
 
 VerbAction setup_import(CLI::App& verb) {
   auto arguments = std::make_shared<ImportArguments>();
-  verb.add_option("SOURCE", arguments->source, "model file: GGUF of architecture llama or qwen2")
+  verb.add_option(
+          "SOURCE", arguments->source,
+          "a GGUF file (the first of several parts), a Hugging Face folder with safetensors, or "
+          "a llama2.c checkpoint")
       ->required();
   verb.add_option("-o,--output", arguments->output,
                   "cartridge to write; default: SOURCE's name with .pxa, here");
@@ -79,6 +97,10 @@ VerbAction setup_import(CLI::App& verb) {
           "keys and values as 8 (half the memory), 16 or 32 bits; default 16, with --as f32 32")
       ->check(CLI::IsMember({8, 16, 32}));
   verb.add_option("--name", arguments->name, "name of the cartridge; default: the model's own");
+  verb.add_option("--tokenizer", arguments->tokenizer,
+                  "llama2.c: its tokenizer.bin; default: tokenizer.bin or tok<N>.bin beside it");
+  verb.add_flag("--restart", arguments->restart,
+                "throw away what an interrupted import left instead of going on with it");
   verb.add_flag("-f,--force", arguments->overwrite, "replace an existing cartridge");
   verb.add_flag("--json", arguments->json, "one JSON object");
   return [arguments] { return run_import(*arguments); };

@@ -178,18 +178,26 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
                          double unit_size) {
   constexpr std::size_t kCells = 30;
   const auto now = Clock::now();
-  if (isatty(STDERR_FILENO) == 0 || total == 0) return;
-  if (visible_ && done < total && now - drawn_ < std::chrono::milliseconds(100)) return;
+  if (total == 0) return;
+  const bool is_terminal = isatty(STDERR_FILENO) != 0;
+  // A log wants few lines, and none about what is soon over.
+  const auto step = is_terminal ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
+  if (!is_terminal && drawn_ == Clock::time_point()) drawn_ = start_;
+  if ((visible_ && done == total) ? !is_terminal : now - drawn_ < step) return;
   drawn_ = now;
-  visible_ = true;
+  visible_ = is_terminal;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double share = static_cast<double>(done) / static_cast<double>(total);
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const auto cells = static_cast<std::size_t>(share * kCells);
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
-  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:.1f} {}/s  {:.0f} s left ", label_,
-             std::string(cells, '#'), std::string(kCells - cells, '.'), share * 100,
-             rate / unit_size, unit, left);
+  const std::string numbers = fmt::format("{:3.0f} %  {:.1f} {}/s  {:.0f} s left", share * 100,
+                                          rate / unit_size, unit, left);
+  if (is_terminal)
+    fmt::print(stderr, "\r{} [{}{}] {} ", label_, std::string(cells, '#'),
+               std::string(kCells - cells, '.'), numbers);
+  else
+    fmt::print(stderr, "{} {}\n", label_, numbers);
 }
 
 }  // namespace pxos::shell

@@ -61,8 +61,8 @@ struct MountArguments {
 };
 Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::HostPorts ports = {});
 
-/// A bar with rate and time left on stderr, redrawn a few times a second; silent when stderr is no
-/// terminal.
+/// A bar with rate and time left on stderr, redrawn a few times a second; when stderr is no
+/// terminal a line every ten seconds.
 class ProgressBar {
  public:
   explicit ProgressBar(std::string label) : label_(std::move(label)) {}

@@ -16,12 +16,15 @@ namespace pxos::test {
 /// Changes the parts before they are written; every test breaks one of them.
 struct TinyLlama {
   std::string architecture = "llama";
+  std::string tokenizer = "llama";
   std::uint32_t layers = 1, dim = 32, heads = 2, kv = 1, ffn = 64, context = 128, rope = 16;
   std::uint32_t matrix_type = 0;  ///< f32; 8 = q8_0
   std::vector<std::string> tokens{"<unk>", "<s>",    "</s>",   "a",         "b",
                                   "ab",    "<0x41>", "<0x42>", "<|im_end|>"};
   std::vector<std::int32_t> types{2, 3, 3, 1, 1, 1, 6, 6, 3};
   std::vector<float> scores = std::vector<float>(9, -1.0F);
+  std::uint32_t layer_key = 0, ffn_key = 0,
+                row_count = 0;              ///< not 0: what the keys or the table lie
   std::function<void(GgufBuilder&)> extra;  ///< adds keys and tensors
   std::uint64_t seed = 0;  ///< not 0: random weights that keep a forward pass of order one
 
@@ -30,15 +33,15 @@ struct TinyLlama {
     file.key_text("general.architecture", architecture);
     file.key_text("general.name", "Tiny Llama");
     file.key_text("general.license", "mit");
-    file.key_u32(architecture + ".block_count", layers);
+    file.key_u32(architecture + ".block_count", layer_key != 0 ? layer_key : layers);
     file.key_u32(architecture + ".embedding_length", dim);
-    file.key_u32(architecture + ".feed_forward_length", ffn);
+    file.key_u32(architecture + ".feed_forward_length", ffn_key != 0 ? ffn_key : ffn);
     file.key_u32(architecture + ".context_length", context);
     file.key_u32(architecture + ".attention.head_count", heads);
     file.key_u32(architecture + ".attention.head_count_kv", kv);
     file.key_u32(architecture + ".rope.dimension_count", rope);
     file.key_f32(architecture + ".attention.layer_norm_rms_epsilon", 1e-5F);
-    file.key_text("tokenizer.ggml.model", "llama");
+    file.key_text("tokenizer.ggml.model", tokenizer);
     file.key_texts("tokenizer.ggml.tokens", tokens);
     file.key_floats("tokenizer.ggml.scores", scores);
     file.key_i32s("tokenizer.ggml.token_type", types);
@@ -83,7 +86,7 @@ struct TinyLlama {
   }
   void add_tensors(GgufBuilder& file) const {
     const std::uint64_t head_dim = dim / heads;
-    matrix(file, "token_embd.weight", tokens.size(), dim);
+    matrix(file, "token_embd.weight", row_count != 0 ? row_count : tokens.size(), dim);
     for (std::uint32_t layer = 0; layer < layers; ++layer) {
       const std::string prefix = "blk." + std::to_string(layer) + ".";
       vector(file, prefix + "attn_norm.weight", dim);

@@ -71,3 +71,53 @@ TEST_CASE("A label of incompressible thumbnails still fits its place", "[writer]
   CHECK(cartridge->verify().has_value());
   CHECK(cartridge->manifest().entries.size() == 20);
 }
+
+TEST_CASE("A writer goes on with the entries an earlier one left", "[writer]") {
+  const pxos::test::TempFolder folder;
+  const pxos::ByteVector big(10000, 7);
+  const auto partial = folder / "a.pxa.part";
+  // What an uninterrupted writer makes.
+  const auto fill = [&](CartridgeWriter& writer, bool with_second) {
+    REQUIRE(writer.add({"x.txt", EntryKind::kText, "", 0}, as_bytes("hello")).has_value());
+    const auto reused = writer.reuse({"big", EntryKind::kOther, "blob", big.size()});
+    REQUIRE(reused.has_value());
+    if (!*reused) REQUIRE(writer.add({"big", EntryKind::kOther, "blob", 0}, big).has_value());
+    if (with_second)
+      REQUIRE(writer.add({"y", EntryKind::kText, "", 0}, as_bytes("bye")).has_value());
+    return *reused;
+  };
+  {
+    auto whole = CartridgeWriter::create(folder / "whole.pxa");
+    CHECK_FALSE(fill(*whole, true));
+    REQUIRE(whole->finish(named("a")).has_value());
+  }
+  std::uint64_t kept = 0;
+  {
+    auto first = CartridgeWriter::resume(folder / "a.pxa", partial, 0);
+    REQUIRE(first.has_value());
+    CHECK_FALSE(fill(*first, false));
+    kept = first->checkpoint().value();
+    // Nobody else may write it meanwhile.
+    CHECK(CartridgeWriter::resume(folder / "a.pxa", partial, 0).error().code == pxos::Errc::kUsage);
+  }
+  REQUIRE(std::filesystem::exists(partial));
+  for (const bool torn : {true, false}) {
+    // Kept less than the entry: it is written again.
+    auto second = CartridgeWriter::resume(folder / "a.pxa", partial, torn ? kept - 1 : kept);
+    REQUIRE(second.has_value());
+    CHECK(fill(*second, !torn) == !torn);
+    if (torn) continue;
+    REQUIRE(second->finish(named("a")).has_value());
+  }
+  CHECK_FALSE(std::filesystem::exists(partial));
+  CHECK(pxos::read_file(folder / "a.pxa").value() == pxos::read_file(folder / "whole.pxa").value());
+}
+
+TEST_CASE("A partial file that is longer than the cartridge is refused", "[writer]") {
+  const pxos::test::TempFolder folder;
+  const auto partial = folder.write("a.pxa.part", pxos::ByteVector(1U << 21U));
+  auto writer = CartridgeWriter::resume(folder / "a.pxa", partial, 1U << 21U);
+  REQUIRE(writer.has_value());
+  CHECK(writer->finish(named("a")).error().code == pxos::Errc::kInvalid);
+  CHECK_FALSE(std::filesystem::exists(folder / "a.pxa"));
+}

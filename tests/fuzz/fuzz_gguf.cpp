@@ -1,9 +1,12 @@
 // GGUF: metadata, tensor table, and every byte range an importer would follow.
 
 #include "cartridges/import/gguf.hpp"
+#include "cartridges/import/gguf_model.hpp"
 #include "tests/fuzz/target.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  // As the importer takes it, with the vocabulary.
+  static_cast<void>(pxos::cartridges::gguf_model(pxos::Bytes(data, size)));
   const auto file = pxos::cartridges::GgufFile::parse(pxos::Bytes(data, size));
   if (!file) return 0;
   for (const pxos::cartridges::GgufTensor& tensor : file->tensors()) {

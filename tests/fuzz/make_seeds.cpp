@@ -3,6 +3,7 @@
 // committed. Other seeds: make_text_seeds.py.
 
 #include "assembler/assembler.hpp"
+#include "cartridges/import/import_journal.hpp"
 #include "cartridges/pack.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
 #include "infinite_map/tile_manifest.hpp"
@@ -205,6 +206,15 @@ Result<void> write_volume_seeds(const fs::path& folder) {
   return {};
 }
 
+Result<void> write_journal(const fs::path& corpus) {
+  fs::create_directories(corpus / "import_journal");
+  PX_TRY(auto journal, pxos::cartridges::ImportJournal::open(corpus / "import_journal/small",
+                                                             "0123456789abcdef"));
+  PX_CHECK(journal.add_digest(0, {1, 2}));
+  PX_CHECK(journal.add_digest(1, {3, 4}));
+  return journal.add_kept(65536);
+}
+
 Result<void> write_all(const fs::path& corpus) {
   using Model = pxos::text::Vocabulary::Model;
   PX_TRY(const auto sheets, small_sheets());
@@ -222,6 +232,7 @@ Result<void> write_all(const fs::path& corpus) {
   PX_CHECK(write_manifest(corpus));
   PX_CHECK(write_tiles(corpus));
   PX_CHECK(write_pixellm(corpus));
+  PX_CHECK(write_journal(corpus));
   PX_CHECK(check_assembly(corpus / "run"));
   return write_cartridge(corpus, sheets.files.front().bytes, program);
 }

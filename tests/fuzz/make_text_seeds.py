@@ -7,6 +7,7 @@ Every seed is valid and as small as it can be while it reaches the interesting c
 """
 import hashlib
 import io
+import json
 import pathlib
 import struct
 import sys
@@ -35,6 +36,49 @@ def png_seeds():
     raw = zlib.compressobj(9, zlib.DEFLATED, -15)
     yield "deflate", raw.compress(b"pixels pixels pixels") + raw.flush()
     yield "protocol_v1", png(3, 1, 2, b"\x00" + bytes([2, 0, 1, 72, 0, 0, 105, 0, 0]))
+
+
+def safetensors_seeds():
+    def build(tensors, metadata=None):
+        header, data = ({"__metadata__": metadata} if metadata else {}), b""
+        for name, dtype, shape, raw in tensors:
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+            data += raw
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + data
+
+    yield "llama", build([("model.embed_tokens.weight", "F32", [3, 4], bytes(48)),
+                          ("model.layers.0.self_attn.q_proj.weight", "F16", [4, 4], bytes(range(32))),
+                          ("model.norm.weight", "BF16", [4], bytes(8))], {"format": "pt"})
+    yield "others", build([("a", "I64", [], bytes(8)), ("b", "BOOL", [0, 3], b"")])
+    yield "index.json", json.dumps({"metadata": {"total_size": 1}, "weight_map": {"a": "m-1.safetensors"}}).encode()
+
+
+def hf_config_seeds():
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+             "intermediate_size": 128, "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "vocab_size": 100,
+             "eos_token_id": [2, 3]}
+    llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 128}
+    yield "llama3", json.dumps({"model_type": "llama", **sizes, "rope_scaling": llama3}).encode()
+    longrope = {"type": "longrope", "long_factor": [1.5] * 8, "short_factor": [1.0] * 8}
+    yield "phi3", json.dumps({"model_type": "phi3", **sizes, "rope_scaling": longrope,
+                              "original_max_position_embeddings": 64}).encode()
+    yield "gemma3", json.dumps({"model_type": "gemma3_text", **sizes, "head_dim": 16, "sliding_window": 64}).encode()
+    yield "gpt2", json.dumps({"model_type": "gpt2", "n_embd": 48, "n_head": 3, "n_layer": 3, "vocab_size": 3,
+                              "n_positions": 11, "activation_function": "gelu_new"}).encode()
+    yield "tokenizer", json.dumps({"chat_template": [{"name": "default", "template": "{{ x }}"}]}).encode()
+
+
+def llama2c_seeds():
+    numbers = (4, 6, 1, 2, 1, 5, 8)
+    matrices = [20, 16, 8, 8, 16, 24, 24, 24]
+    norms = 4 + 4 + 4
+    yield "v0", struct.pack("<7i", *numbers) + bytes(4 * (sum(matrices) + norms + 8 * 2))
+    start = struct.pack("<Ii7iB", 0x616b3432, 1, *numbers, 1)
+    yield "v1", start.ljust(256, b"\0") + bytes(4 * (sum(matrices) + norms))
+    start = struct.pack("<Ii7iBi", 0x616b3432, 2, *numbers, 1, 4)
+    yield "v2", start.ljust(256, b"\0") + bytes(4 * norms + sum(n + n // 4 * 4 for n in matrices))
 
 
 def gguf_text(value):
@@ -131,7 +175,8 @@ def template_seeds():
 
 
 SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "originals": original_seeds, "manifest": manifest_seeds,
-         "pixellm_meta": protocol_seeds, "chat_template": template_seeds}
+         "pixellm_meta": protocol_seeds, "chat_template": template_seeds, "safetensors": safetensors_seeds,
+         "hf_config": hf_config_seeds, "llama2c": llama2c_seeds}
 
 
 def main(arguments):

@@ -8,7 +8,7 @@ using namespace pxos;
 
 TEST_CASE("any canonical byte range comes back bit-exact", "[pixelfs]") {
   const auto tensors = test::mixed_tensors();
-  for (const pixelfs::SheetOptions options :
+  for (const pixelfs::SheetOptions& options :
        {pixelfs::SheetOptions{}, pixelfs::SheetOptions{2048, 12}}) {
     const auto opened = test::write_and_open(tensors, options);
     REQUIRE(opened.set);

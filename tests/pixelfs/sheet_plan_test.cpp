@@ -10,7 +10,7 @@ using tensor::DType;
 
 TEST_CASE("the plan names every sheet and its exact size", "[pixelfs]") {
   const auto tensors = test::mixed_tensors();
-  for (const pixelfs::SheetOptions options :
+  for (const pixelfs::SheetOptions& options :
        {pixelfs::SheetOptions{}, pixelfs::SheetOptions{4096, 9}, pixelfs::SheetOptions{2048, 40}}) {
     const auto inputs = test::inputs_of(tensors);
     const auto plan = pixelfs::plan_sheets(inputs, options);

@@ -2,6 +2,9 @@
 #include "pixelfs/sheet.hpp"
 #include "tests/pixelfs/sheet_fixture.hpp"
 
+#include <map>
+#include <optional>
+
 #include <catch2/catch.hpp>
 
 using namespace pxos;
@@ -66,4 +69,64 @@ TEST_CASE("a transposed tensor larger than one panel is written right", "[pixelf
   REQUIRE(opened.set);
   REQUIRE(opened.set->verify());
   REQUIRE(test::canonical_of(*opened.set, "t") == *t.bytes);
+}
+
+TEST_CASE("an interrupted writer goes on: known digests and whole sheets are not made again",
+          "[pixelfs]") {
+  /// Has the first `whole` sheets of an earlier run.
+  struct Half final : pixelfs::SheetSink {
+    Half(const std::vector<pixelfs::MemorySheetSink::File>& before, std::size_t count)
+        : earlier(before), whole(count) {}
+    Result<void> begin(const std::string& name, std::uint64_t size) override {
+      return rest.begin(name, size);
+    }
+    Result<void> write(Bytes bytes) override { return rest.write(bytes); }
+    Result<void> end() override { return rest.end(); }
+    Result<bool> has(const std::string& name, std::uint64_t size) override {
+      const bool is_there = seen < whole;
+      if (is_there) CHECK((earlier[seen].name == name && earlier[seen].bytes.size() == size));
+      ++seen;
+      return is_there;
+    }
+    const std::vector<pixelfs::MemorySheetSink::File>& earlier;
+    std::size_t whole;
+    std::size_t seen = 0;
+    pixelfs::MemorySheetSink rest;
+  };
+  const auto tensors = test::mixed_tensors();
+  const auto inputs = test::inputs_of(tensors);
+  pixelfs::SheetOptions options;
+  std::map<std::size_t, Xxh128> digests;
+  options.on_digest = [&](std::size_t tensor, const Xxh128& digest) -> Result<void> {
+    digests[tensor] = digest;
+    return {};
+  };
+  pixelfs::MemorySheetSink first;
+  REQUIRE(pixelfs::write_sheets(inputs, first, {}, options));
+  REQUIRE(digests.size() == inputs.size());
+  std::size_t made = 0;
+  options.on_digest = [&](std::size_t, const Xxh128&) -> Result<void> {
+    ++made;
+    return {};
+  };
+  options.known_digest = [&](std::size_t tensor) {
+    return tensor % 2 == 0 ? std::optional(digests[tensor]) : std::nullopt;
+  };
+  for (const std::size_t whole : {std::size_t{0}, std::size_t{5}, first.files.size()}) {
+    Half sink(first.files, whole);
+    made = 0;
+    std::uint64_t last = 0;
+    std::uint64_t total = 1;
+    const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+      last = done;
+      total = all;
+      return true;
+    };
+    REQUIRE(pixelfs::write_sheets(inputs, sink, progress, options));
+    CHECK(last == total);
+    CHECK(made == inputs.size() / 2);
+    REQUIRE(sink.rest.files.size() == first.files.size() - whole);
+    for (std::size_t i = whole; i < first.files.size(); ++i)
+      CHECK(sink.rest.files[i - whole].bytes == first.files[i].bytes);
+  }
 }

@@ -1,5 +1,6 @@
 #include "cartridges/export/export.hpp"
 
+#include "cartridges/export/gguf_writer.hpp"
 #include "cartridges/import/gguf.hpp"
 #include "cartridges/import/gguf_vocabulary.hpp"
 #include "pxvm/base/file.hpp"
@@ -11,6 +12,7 @@
 using Catch::Contains;
 using pxos::ByteVector;
 using pxos::Errc;
+using pxos::test::GgufBuilder;
 using pxos::test::TempFolder;
 using pxos::test::TinyLlama;
 using namespace pxos::cartridges;
@@ -116,4 +118,44 @@ TEST_CASE("Damage anywhere in a sheet is refused, or was outside the weights", "
     std::filesystem::remove(path);
   }
   CHECK(found > 5);
+}
+
+TEST_CASE("An exported file says what its source said, also what nobody here reads", "[export]") {
+  const TempFolder folder;
+  TinyLlama model = tiny("llama", 8);
+  model.extra = [](GgufBuilder& file) {
+    file.key_u32("general.file_type", 7);
+    file.key_texts("general.tags", std::vector<std::string>{"x", "y"});
+    file.key_f32("someone.else", 0.1F);
+  };
+  const ByteVector gguf = model.build();
+  const Cartridge cartridge = imported(folder, gguf, "m");
+  REQUIRE(export_gguf(cartridge, folder / "out.gguf"));
+  const ByteVector written = pxos::read_file(folder / "out.gguf").value();
+  const auto file = GgufFile::parse(written).value();
+  const auto source = GgufFile::parse(gguf).value();
+  CHECK(file.metadata().size() == source.metadata().size());
+  for (const auto& [key, value] : source.metadata()) {
+    CAPTURE(key);
+    const auto found = file.metadata().find(key);
+    REQUIRE(found != file.metadata().end());
+    CHECK(found->second.type == value.type);
+    pxos::cartridges::GgufWriter left;
+    pxos::cartridges::GgufWriter right;
+    left.value(key, value);
+    right.value(key, found->second);
+    CHECK(left.front() == right.front());
+  }
+}
+
+TEST_CASE("A model without text is exported without a tokenizer", "[export]") {
+  const TempFolder folder;
+  TinyLlama model = tiny("llama", 8);
+  model.tokenizer = "none";
+  const ByteVector gguf = model.build();
+  const Cartridge cartridge = imported(folder, gguf, "m");
+  CHECK(cartridge.of_kind(pxos::cartridges::EntryKind::kTokenizer).empty());
+  REQUIRE(export_gguf(cartridge, folder / "out.gguf"));
+  const Cartridge again = imported(folder, pxos::read_file(folder / "out.gguf").value(), "again");
+  CHECK(again.of_kind(pxos::cartridges::EntryKind::kTokenizer).empty());
 }

@@ -1,6 +1,7 @@
 #include "cartridges/export/gguf_writer.hpp"
 
 #include "cartridges/import/gguf.hpp"
+#include "tests/cartridges/gguf_builder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -64,4 +65,35 @@ TEST_CASE("What GGUF cannot say is refused", "[gguf]") {
   CHECK(out.tensor("t", shape, DType::kF32, 128).error().code == Errc::kUnsupported);
   CHECK(out.tensor("t", std::span(shape).last(2), DType::kU8Affine, 32).error().code ==
         Errc::kUnsupported);
+}
+
+TEST_CASE("A value of every type is written as it was read", "[export]") {
+  pxos::test::GgufBuilder builder;
+  for (std::uint32_t type = 0; type <= 12; ++type) {
+    if (type == 8 || type == 9) continue;
+    const auto size =
+        pxos::cartridges::gguf_fixed_size(static_cast<pxos::cartridges::GgufType>(type));
+    // Negative numbers and large ones; a flag is 1.
+    const std::uint8_t fill = type == 7 ? 1 : 0xBF;
+    builder.key_raw("k" + std::to_string(type), type, pxos::ByteVector(size, fill));
+  }
+  builder.key_text("text", "words");
+  builder.key_texts("texts", std::vector<std::string>{"a", "", "b"});
+  builder.key_i32s("numbers", std::vector<std::int32_t>{1, -2});
+  const pxos::ByteVector source = builder.build();
+  const auto read = GgufFile::parse(source).value();
+  GgufWriter out;
+  for (const auto& [key, value] : read.metadata()) out.value(key, value);
+  const pxos::ByteVector written = out.front();
+  const auto again = GgufFile::parse(written).value();
+  REQUIRE(again.metadata().size() == read.metadata().size());
+  GgufWriter twice;
+  for (const auto& [key, value] : again.metadata()) {
+    CHECK(value.type == read.metadata().find(key)->second.type);
+    twice.value(key, value);
+  }
+  CHECK(twice.front() == written);
+  CHECK(again.integer("k1").value() == static_cast<std::int8_t>(0xBF));
+  CHECK(again.integer("k11").value() == static_cast<std::int64_t>(0xBFBFBFBFBFBFBFBFULL));
+  CHECK(again.strings("texts").value().size() == 3);
 }

@@ -61,3 +61,61 @@ TEST_CASE("The file is mapped and kept; another kind of file is named", "[gguf]"
   const auto other = open_gguf_model(folder.write("m.txt", std::string_view("hello")));
   CHECK_THAT(other.error().message, Contains("expected a GGUF file"));
 }
+
+namespace {
+
+/// A part of a split model with one tensor.
+ByteVector part(std::uint32_t number, std::uint32_t count, std::uint32_t total,
+                const std::string& tensor) {
+  GgufBuilder file;
+  file.key_u32("split.no", number);
+  file.key_u32("split.count", count);
+  file.key_u32("split.tensors.count", total);
+  if (number == 0) file.key_text("general.name", "split");
+  file.tensor(tensor, {4}, 0, ByteVector(16, static_cast<std::uint8_t>(number)));
+  return file.build();
+}
+
+}  // namespace
+
+TEST_CASE("The first part of a split model brings the others", "[gguf]") {
+  const pxos::test::TempFolder folder;
+  const auto first = folder.write("m-00001-of-00003.gguf", part(0, 3, 3, "a"));
+  const auto second = folder.write("m-00002-of-00003.gguf", part(1, 3, 3, "b"));
+  CHECK_THAT(open_gguf_model(first).error().message, Contains("m-00003-of-00003.gguf"));
+  folder.write("m-00003-of-00003.gguf", part(2, 3, 3, "c"));
+  const auto model = open_gguf_model(first);
+  REQUIRE(model.has_value());
+  CHECK(model->tensors.size() == 3);
+  CHECK(model->sources.size() == 3);
+  CHECK(model->metadata.has("general.name"));
+  CHECK_FALSE(model->metadata.has("split.count"));
+  ByteVector bytes(16);
+  REQUIRE(model->find_tensor("c")->read(0, bytes).has_value());
+  CHECK(bytes == ByteVector(16, 2));
+  // Another part names the first one.
+  const auto wrong = open_gguf_model(second);
+  CHECK(wrong.error().code == pxos::Errc::kUsage);
+  CHECK_THAT(wrong.error().message, Contains("m-00001-of-00003.gguf"));
+}
+
+TEST_CASE("Parts that do not fit together are refused", "[gguf]") {
+  const pxos::test::TempFolder folder;
+  const auto refusal = [&](const ByteVector& one, const ByteVector& two) {
+    const auto first = folder.write("m-00001-of-00002.gguf", one);
+    folder.write("m-00002-of-00002.gguf", two);
+    const auto model = open_gguf_model(first);
+    REQUIRE_FALSE(model.has_value());
+    return model.error().message;
+  };
+  CHECK_THAT(refusal(part(0, 2, 2, "a"), part(0, 2, 2, "b")), Contains("says it is part 1 of 2"));
+  CHECK_THAT(refusal(part(0, 2, 2, "a"), part(1, 3, 2, "b")), Contains("says it is part 2 of 3"));
+  CHECK_THAT(refusal(part(0, 2, 2, "a"), part(1, 2, 2, "a")), Contains("tensor a appears twice"));
+  CHECK_THAT(refusal(part(0, 2, 5, "a"), part(1, 2, 5, "b")),
+             Contains("split.tensors.count: 5, the 2 parts have 2"));
+  CHECK_THAT(refusal(part(0, 2, 2, "a"), ByteVector{1, 2, 3}), Contains("m-00002-of-00002.gguf"));
+  CHECK_THAT(refusal(part(0, 2000, 2, "a"), part(1, 2, 2, "b")), Contains("split.count: 2000"));
+  CHECK_THAT(refusal(part(3, 2, 2, "a"), part(1, 2, 2, "b")), Contains("split.no: 3"));
+  const auto unnamed = folder.write("model.gguf", part(0, 2, 2, "a"));
+  CHECK_THAT(open_gguf_model(unnamed).error().message, Contains("does not end in"));
+}

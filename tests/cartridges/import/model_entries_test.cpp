@@ -1,5 +1,6 @@
 #include "cartridges/import/model_entries.hpp"
 
+#include "cartridges/import/gguf.hpp"
 #include "tests/cartridges/tiny_llama.hpp"
 #include "tests/support/temp_folder.hpp"
 
@@ -77,4 +78,26 @@ TEST_CASE("Sheets and program become entries; progress reaches the total", "[imp
   CHECK(cartridge->find("p.pxi") != nullptr);
   CHECK(cartridge->find("p.pxasm") != nullptr);
   CHECK(cartridge->find("f32.0.pxi") != nullptr);
+}
+
+TEST_CASE("More disk or memory than there is is refused with both numbers", "[import]") {
+  const pxos::test::TempFolder folder;
+  CHECK(pxos::cartridges::check_room(folder / "a.pxa", 1).has_value());
+  const auto room = pxos::cartridges::check_room(folder / "a.pxa", ~std::uint64_t{0});
+  CHECK(room.error().code == Errc::kLimit);
+  CHECK_THAT(room.error().message, Catch::Contains("18446744073709 MB of disk"));
+  CHECK(pxos::cartridges::check_memory(1).has_value());
+  CHECK(pxos::cartridges::check_memory(~std::uint64_t{0}).error().code == Errc::kLimit);
+}
+
+TEST_CASE("The metadata entry is a GGUF file without tensors", "[import]") {
+  pxos::cartridges::Metadata data;
+  data.set_text("general.architecture", "x");
+  data.set_integers("x.list", std::vector<std::int32_t>{1, 2});
+  const pxos::ByteVector bytes = pxos::cartridges::metadata_entry(data);
+  const auto file = pxos::cartridges::GgufFile::parse(bytes);
+  REQUIRE(file.has_value());
+  CHECK(file->tensors().empty());
+  CHECK(file->text("general.architecture").value() == "x");
+  CHECK(file->integers("x.list").value() == std::vector<std::int64_t>{1, 2});
 }

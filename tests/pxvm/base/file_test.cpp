@@ -124,3 +124,28 @@ TEST_CASE("AtomicFile::create reports a missing folder and a path without a name
   CHECK(AtomicFile::create(folder / "missing/a").error().code == Errc::kNotFound);
   CHECK(AtomicFile::create(folder.path() / "").error().code == Errc::kUsage);
 }
+
+TEST_CASE("A resumed file keeps what it is told to and outlives its writer", "[base]") {
+  const TempFolder folder;
+  const auto partial = folder / "a.part";
+  {
+    auto file = AtomicFile::resume(folder / "a", partial, 100);
+    REQUIRE(file);
+    CHECK(file->size() == 0);
+    REQUIRE(file->write(as_bytes("hello world")));
+    REQUIRE(file->sync());
+    CHECK(AtomicFile::resume(folder / "a", partial, 0).error().code == Errc::kUsage);
+  }
+  CHECK(content_of(partial) == "hello world");
+  auto file = AtomicFile::resume(folder / "a", partial, 5);
+  REQUIRE(file);
+  CHECK(file->size() == 5);
+  pxos::ByteVector read(3);
+  REQUIRE(file->read_at(2, read));
+  CHECK(pxos::as_text(read) == "llo");
+  CHECK_FALSE(file->read_at(3, read));
+  REQUIRE(file->write(as_bytes("!")));
+  REQUIRE(file->commit());
+  CHECK(content_of(folder / "a") == "hello!");
+  CHECK_FALSE(std::filesystem::exists(partial));
+}

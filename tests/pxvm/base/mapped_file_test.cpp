@@ -225,3 +225,25 @@ TEST_CASE("load modes have names", "[base]") {
   CHECK(pxos::parse_load_mode("read") == LoadMode::kRead);
   CHECK(pxos::parse_load_mode("").error().code == Errc::kUsage);
 }
+
+TEST_CASE("Released pages leave memory and come back as they were", "[base]") {
+  const TempFolder folder;
+  constexpr std::size_t kPages = 512;
+  const auto path = folder.write("a", pages(kPages));
+  for (const LoadMode mode : {LoadMode::kMap, LoadMode::kRead}) {
+    const auto file = MappedFile::open(path, {mode, {}});
+    REQUIRE(file);
+    for (std::size_t i = 0; i < kPages; ++i) REQUIRE(read_now(*file, i * kPage) == 0x5a);
+    file->release_pages();
+    // Memory of our own stays; pages of a map are read again.
+    for (std::size_t i = 0; i < kPages; ++i) REQUIRE(read_now(*file, i * kPage) == 0x5a);
+    CHECK_FALSE(file->poisoned());
+  }
+  const auto file = MappedFile::open(path);
+  const auto before = pxos::memory_report();
+  for (std::size_t i = 0; i < kPages; ++i) REQUIRE(read_now(*file, i * kPage) == 0x5a);
+  file->release_pages();
+  const auto after = pxos::memory_report();
+  if (before && after)
+    CHECK(after->file_mapped_resident < before->file_mapped_resident + kPages * kPage / 2);
+}
