@@ -1,6 +1,7 @@
 #include "pxvm/tensor/quantize.hpp"
 
 #include "pxvm/tensor/block.hpp"
+#include "pxvm/tensor/quantize_block.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -10,8 +11,6 @@
 
 namespace pxos::tensor {
 namespace {
-
-constexpr std::size_t kBlock = 32;
 
 template <class T>
 T load(const std::uint8_t* from) {
@@ -25,114 +24,8 @@ void store(std::uint8_t* to, T value) {
   std::memcpy(to, &value, sizeof value);
 }
 
-bool all_finite(const float* in) {
-  return std::all_of(in, in + kBlock, [](float x) { return std::isfinite(x); });
-}
-
-float largest_magnitude(const float* in) {
-  float amax = 0;
-  for (std::size_t k = 0; k < kBlock; ++k) amax = std::max(amax, std::abs(in[k]));
-  return amax;
-}
-
-std::uint8_t clamped_code(float value, int high) {
-  return static_cast<std::uint8_t>(std::clamp(value, 0.0F, static_cast<float>(high)));
-}
-
-/// d = amax / 127, q = round_half_away(x / d).
-void quantize_q8_0(const float* in, BlockFields& out) {
-  const float d = largest_magnitude(in) / 127.0F;
-  out.d = f32_to_f16(d);
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    const float q = d == 0 ? 0 : std::round(in[k] / d);
-    out.quants[k] = static_cast<std::uint8_t>(std::clamp(q, -127.0F, 127.0F) + 128.0F);
-  }
-}
-
-/// The value of largest magnitude becomes code 0: d = extreme / -zero_point.
-void quantize_signed(const BlockSpec& spec, const float* in, BlockFields& out) {
-  float extreme = 0;
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    if (std::abs(in[k]) > std::abs(extreme)) extreme = in[k];
-  }
-  const auto zero = static_cast<float>(spec.zero_point);
-  const float d = extreme / -zero;
-  out.d = f32_to_f16(d);
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    out.quants[k] =
-        clamped_code(d == 0 ? zero : in[k] / d + (zero + 0.5F), 2 * spec.zero_point - 1);
-  }
-}
-
-/// d = (max - min) / highest code, m = min.
-void quantize_with_min(const BlockSpec& spec, const float* in, BlockFields& out) {
-  const int top = (1 << (spec.low_bits + spec.high_bits)) - 1;
-  const auto [low, high] = std::minmax_element(in, in + kBlock);
-  const float d = (*high - *low) / static_cast<float>(top);
-  out.d = f32_to_f16(d);
-  out.m = f32_to_f16(*low);
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    out.quants[k] = clamped_code(d == 0 ? 0 : (in[k] - *low) / d + 0.5F, top);
-  }
-}
-
-/// Code of the level nearest to `value`; the lower code of two equally near ones.
-std::uint8_t nearest_level(const BlockSpec& spec, float value) {
-  std::uint8_t best = 0;
-  for (std::uint8_t code = 1; code < 16; ++code) {
-    const auto there = static_cast<float>(spec.levels[code]);
-    if (std::abs(value - there) < std::abs(value - static_cast<float>(spec.levels[best]))) {
-      best = code;
-    }
-  }
-  return best;
-}
-
-struct Fit {
-  float d = 0;
-  float error = std::numeric_limits<float>::infinity();  ///< sum of squares
-};
-
-/// The scale with the least square error for the codes that `d` chooses: sum(x l) / sum(l l).
-Fit fit_scale(const BlockSpec& spec, const float* in, float d) {
-  float xl = 0;
-  float ll = 0;
-  float xx = 0;
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    const auto there = static_cast<float>(spec.levels[nearest_level(spec, in[k] / d)]);
-    xl += in[k] * there;
-    ll += there * there;
-    xx += in[k] * in[k];
-  }
-  if (!(ll > 0)) return {d, xx};
-  return {xl / ll, xx - xl * xl / ll};
-}
-
-/// IQ4_NL: tries scales that put the extreme value near the outermost level and keeps the best fit.
-void quantize_levels(const BlockSpec& spec, const float* in, BlockFields& out) {
-  const float amax = largest_magnitude(in);
-  Fit best;
-  for (int sign = -1; sign <= 1; sign += 2) {
-    for (int outer = 106; outer <= 134; outer += 4) {
-      const float d = static_cast<float>(sign) * amax / static_cast<float>(outer);
-      if (d == 0) continue;
-      const Fit fit = fit_scale(spec, in, d);
-      if (fit.error < best.error) best = fit;
-    }
-  }
-  out.d = f32_to_f16(best.d);
-  const float d = f16_to_f32(out.d);
-  for (std::size_t k = 0; k < kBlock; ++k) {
-    out.quants[k] = d == 0 ? 8 : nearest_level(spec, in[k] / d);
-  }
-}
-
-/// MXFP4 by the OCP rule: the scale is 2^(floor(log2 amax) - 2), so that 4 <= amax / scale < 8.
-void quantize_mxfp4(const BlockSpec& spec, const float* in, BlockFields& out) {
-  const int exponent = std::ilogb(std::max(largest_magnitude(in), 0x1p-126F)) - 2 + 127;
-  out.d = static_cast<std::uint16_t>(std::max(exponent, 0));
-  const float d = exponent_scale(static_cast<std::uint8_t>(out.d));
-  for (std::size_t k = 0; k < kBlock; ++k) out.quants[k] = nearest_level(spec, in[k] / d);
+bool all_finite(std::span<const float> in) {
+  return std::all_of(in.begin(), in.end(), [](float x) { return std::isfinite(x); });
 }
 
 /// A block with a non-finite value poisons what it touches instead of hiding in small integers: its
@@ -143,13 +36,14 @@ void poison(const BlockSpec& spec, BlockFields& out) {
                               : f32_to_f16(std::numeric_limits<float>::quiet_NaN());
 }
 
-void quantize_block(const BlockSpec& spec, const float* in, BlockFields& out) {
+void quantize_block(const BlockSpec& spec, std::span<const float> in, const float* importance,
+                    BlockFields& out) {
   if (!all_finite(in)) return poison(spec, out);
-  if (spec.exponent_scale) return quantize_mxfp4(spec, in, out);
-  if (spec.levels != nullptr) return quantize_levels(spec, in, out);
-  if (spec.has_min) return quantize_with_min(spec, in, out);
-  if (spec.low_bits == 8) return quantize_q8_0(in, out);
-  return quantize_signed(spec, in, out);
+  if (spec.planes == ScalePlanes::kNone) {
+    quantize_small_block(spec, in.data(), importance, out);
+  } else {
+    quantize_super_block(spec, in.data(), importance, out);
+  }
 }
 
 bool row_size_matches(DType dtype, std::size_t elements, std::size_t bytes) {
@@ -245,8 +139,7 @@ void dequantize_row(DType dtype, Bytes row, std::span<float> out) {
 }
 
 bool can_quantize(DType dtype) {
-  const BlockSpec* spec = block_spec(dtype);
-  if (spec != nullptr) return spec->planes == ScalePlanes::kNone;
+  if (block_spec(dtype) != nullptr) return true;
   return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
 }
 
@@ -261,14 +154,19 @@ std::string quantizable_dtypes() {
   return names;
 }
 
-void quantize_row(DType dtype, std::span<const float> in, MutBytes row) {
+void quantize_row(DType dtype, std::span<const float> in, MutBytes row,
+                  std::span<const float> importance) {
   PX_ASSERT(row_size_matches(dtype, in.size(), row.size()) && can_quantize(dtype));
+  PX_ASSERT(importance.empty() || importance.size() == in.size());
   std::uint8_t* out = row.data();
   if (const BlockSpec* spec = block_spec(dtype); spec != nullptr) {
-    BlockFields fields;
-    for (std::size_t b = 0; b < in.size() / kBlock; ++b) {
-      quantize_block(*spec, in.data() + b * kBlock, fields);
-      spec->write(fields, out + b * info(dtype).block_bytes);
+    const DTypeInfo& entry = info(dtype);
+    for (std::size_t b = 0; b < in.size() / entry.block_elems; ++b) {
+      const std::size_t first = b * entry.block_elems;
+      BlockFields fields;
+      quantize_block(*spec, in.subspan(first, entry.block_elems),
+                     importance.empty() ? nullptr : importance.data() + first, fields);
+      spec->write(fields, out + b * entry.block_bytes);
     }
     return;
   }

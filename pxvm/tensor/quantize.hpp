@@ -19,16 +19,26 @@ namespace pxos::tensor {
 /// out.size()). U8Affine needs its range: use dequantize_affine.
 void dequantize_row(DType dtype, Bytes row, std::span<float> out);
 
-/// Whether quantize_row makes this dtype: F32, F16, BF16 and the block dtypes without group scales.
+/// Whether quantize_row makes this dtype: F32, F16, BF16 and every block dtype.
 [[nodiscard]] bool can_quantize(DType dtype);
 /// Their texts, separated by spaces, for messages.
 [[nodiscard]] std::string quantizable_dtypes();
 
-/// One canonical row from f32. Requires: can_quantize(dtype), in.size() is whole blocks.
-/// Q8_0: d = amax / 127, q = round_half_away(x / d). Q4_0, Q5_0: d = (value of largest magnitude) /
-/// -8, -16. Q4_1, Q5_1: d = (max - min) / 15, / 31. IQ4_NL: the best of 16 scales by square error.
-/// MXFP4: the OCP scale, nearest level. A block with a non-finite value becomes NaN (MXFP4: inf).
-void quantize_row(DType dtype, std::span<const float> in, MutBytes row);
+/// One canonical row from f32. `importance`: none, or one weight per column, finite and >= 0, of
+/// the errors that are made. Requires: can_quantize(dtype), in.size() is whole blocks.
+///
+/// Without importance, the format's reference rounding, with id = 1 / d in f32 and d stored as f16:
+///   - Q8_0: d = amax / 127, q = round_half_away(x * id);
+///   - Q4_0, Q5_0: d = (value of largest magnitude) / -z, q = min(trunc(x * id + z + 0.5), 2 z -
+///   1),
+///     z = 8, 16;
+///   - Q4_1, Q5_1: d = (max - min) / top, m = min, q = min(trunc((x - min) * id + 0.5), top);
+///   - MXFP4: the OCP scale, nearest level.
+/// Everything else minimises a weighted square error: IQ4_NL by trying 15 scales; Q2_K to Q6_K by
+/// least squares per group and over the whole block (fit.hpp); with importance Q4_0 to Q5_1 too.
+/// A block with a non-finite value becomes NaN (MXFP4: inf).
+void quantize_row(DType dtype, std::span<const float> in, MutBytes row,
+                  std::span<const float> importance = {});
 
 struct AffineRange {
   float min = 0;

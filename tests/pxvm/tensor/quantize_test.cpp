@@ -150,20 +150,6 @@ TEST_CASE("quantised blocks lie within half a step of their input", "[tensor][qu
   }
 }
 
-TEST_CASE("Q8_0 quantisation rounds half away from zero", "[tensor][quantize]") {
-  std::vector<float> in(32, 0.0F);
-  in[0] = 127.0F;
-  in[1] = 2.5F;
-  in[2] = -2.5F;
-  in[3] = 0.49F;
-  ByteVector row(34);
-  quantize_row(DType::kQ8_0, in, row);
-  CHECK(row[2] == 127);
-  CHECK(row[3] == 3);
-  CHECK(row[4] == 0xfd);
-  CHECK(row[5] == 0);
-}
-
 TEST_CASE("constant, zero and extreme blocks survive", "[tensor][quantize]") {
   for (const DType dtype : kQuantised) {
     CHECK(round_trip(dtype, block_of(0, 0)) == block_of(0, 0));
@@ -209,12 +195,12 @@ TEST_CASE("values that are levels survive", "[tensor][quantize]") {
   CHECK(round_trip(DType::kIQ4_NL, iq4) == iq4);
 }
 
-TEST_CASE("what can be quantised is a dtype without group scales", "[tensor][quantize]") {
+TEST_CASE("what can be quantised is every float and block dtype", "[tensor][quantize]") {
   for (const DType dtype : kQuantised) CHECK(can_quantize(dtype));
-  CHECK(can_quantize(DType::kF16));
-  for (const DType dtype : {DType::kQ4_K, DType::kQ6_K, DType::kI8, DType::kU8Affine}) {
+  for (const DType dtype : {DType::kF16, DType::kQ2_K, DType::kQ4_K, DType::kQ6_K})
+    CHECK(can_quantize(dtype));
+  for (const DType dtype : {DType::kI8, DType::kU8, DType::kU8Affine})
     CHECK_FALSE(can_quantize(dtype));
-  }
 }
 
 TEST_CASE("float rows are copied or rounded once", "[tensor][quantize]") {

@@ -79,7 +79,7 @@ OwnedPacked pack_matrix(DType dtype, const OwnedF32& values, const Layout& layou
     out.tensor.affine_max = range.max;
     return out;
   }
-  if (!can_quantize(dtype)) {
+  if (info(dtype).block_elems > 32) {  // random bits reach more than fitted blocks do
     const std::size_t blocks = canonical.size() / info(dtype).block_bytes;
     canonical = random_blocks(dtype, blocks, std::bit_cast<std::uint32_t>(values.values[0]), true);
     return pack_canonical(dtype, values.rows, values.cols, std::move(canonical), layout);
