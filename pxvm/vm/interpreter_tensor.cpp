@@ -34,6 +34,7 @@ bool Interpreter::op_matmul(const Record& i) {
   const ConstMatF32 x = const_matrix(t(i.b));
   const tensor::MatmulTarget target{&w, matrix(t(i.d))};
   if (!charge(work(x.rows, w.rows, w.cols))) return false;
+  if (machine_.options_.profile != nullptr) profile().show_product(w, x);
   add_cost(cost_of(target, x));
   return kernel([&] { return tensor::matmul(context_, x, {&target, 1}); });
 }

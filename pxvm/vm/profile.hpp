@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ struct OpCost {
 
   OpCost& operator+=(const OpCost& other);
 };
+
+/// Sees the operands of a matrix product y = x W^T just before it is computed, on the machine's
+/// thread.
+using ProductTap = std::function<void(const tensor::PackedTensor& w, tensor::ConstMatF32 x)>;
 
 /// One line of a table. Rates: (weight_bytes + tensor_bytes) / seconds; 2 * multiply_adds /
 /// seconds.
@@ -57,6 +62,9 @@ class Profile {
   /// Forgets all figures, for a second measurement with the same machine.
   void clear();
 
+  /// Shows `tap` every product that runs alone; a fused group shows nothing, so turn fusion off.
+  void tap_products(ProductTap tap) { tap_ = std::move(tap); }
+
   /// For the machine: makes room for a program's instructions. One Profile serves one program.
   void prepare(std::size_t instructions, bool fused);
   /// Whether groups ran as one.
@@ -66,6 +74,9 @@ class Profile {
     entries_[pc].seconds += std::chrono::duration<double>(time).count();
   }
   void add_cost(std::size_t pc, const OpCost& cost) { entries_[pc].cost += cost; }
+  void show_product(const tensor::PackedTensor& w, tensor::ConstMatF32 x) const {
+    if (tap_) tap_(w, x);
+  }
   void add_call(Clock::duration time) {
     call_seconds_ += std::chrono::duration<double>(time).count();
     ++calls_;
@@ -76,6 +87,7 @@ class Profile {
   double call_seconds_ = 0;
   std::uint64_t calls_ = 0;
   bool fused_ = false;
+  ProductTap tap_;
 };
 
 /// Per pc the instruction's short name: the mnemonic and the tensor that tells it from others of

@@ -1,10 +1,14 @@
-// infer: a Pixel-LLM through Pixel Protocol images: token image in, top-k image and heat map out.
+// infer: any model through Pixel Protocol images: token image in, top-k image and heat map out; the
+// answer as pictures that grow, if wanted.
 
-#include "cartridges/pixellm/protocol.hpp"
+#include "cartridges/pixellm/sequence.hpp"
+#include "hypervisor/generate.hpp"
 #include "hypervisor/pixel_inference.hpp"
+#include "hypervisor/pixel_model.hpp"
 #include "pixelfs/kind.hpp"
 #include "pxvm/base/mapped_file.hpp"
 #include "pxvm/text/utf8.hpp"
+#include "shell/verbs/scratch_folder.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -13,12 +17,13 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace pxos::shell {
 namespace {
 
 namespace pixellm = cartridges::pixellm;
+using hypervisor::Mount;
+using hypervisor::PixelInference;
 
 struct InferArguments {
   std::string text;
@@ -26,26 +31,14 @@ struct InferArguments {
   std::string model;
   std::string output = ".";
   hypervisor::PixelInferenceOptions options;
+  std::vector<std::string> emit;
+  std::int64_t max_tokens = 64;
+  bool chat = false;
   bool verbose = false;
-};
 
-/// A folder under the system's temporary one, gone at scope exit.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "pxos-infer-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  [[nodiscard]] bool emits(std::string_view what) const {
+    return std::find(emit.begin(), emit.end(), what) != emit.end();
   }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// The cartridge to mount: the model itself, or one made from a picture with its meta.json.
@@ -63,10 +56,24 @@ Result<std::filesystem::path> cartridge_for(const std::string& model,
   return options.output;
 }
 
-Result<pixelfs::Image> input_image(const InferArguments& arguments) {
+/// The prompt as a picture: the one that was given, or TEXT by the model's own tokens.
+Result<pixelfs::Image> input_image(const InferArguments& arguments, Mount& mount) {
   if (!arguments.input.empty()) return read_picture(arguments.input);
-  PX_TRY(const auto tokens, pixellm_tokens(arguments.text));
-  return pixellm::encode_input(tokens, pixellm::ProtocolVersion::kV1);
+  if (!mount.has_model()) {
+    PX_TRY(const auto tokens, pixellm_tokens(arguments.text));
+    return pixellm::encode_input(tokens, pixellm::ProtocolVersion::kV1);
+  }
+  std::vector<std::int32_t> tokens;
+  if (arguments.chat) {
+    if (mount.chat_template() == nullptr)
+      return fail(Errc::kUnsupported, "cartridge '{}' has no chat template", mount.name());
+    mount.messages = {{"user", arguments.text}};
+    PX_TRY(tokens, hypervisor::chat_tokens(mount));
+  } else {
+    PX_TRY(tokens, mount.tokenizer()->encode(arguments.text, {true, false}));
+  }
+  return pixellm::encode_input(
+      tokens, pixellm::version_for(static_cast<std::uint64_t>(mount.vocabulary_size())));
 }
 
 void print_steps(const pixelfs::Image& input, const hypervisor::PixelInference& result) {
@@ -92,10 +99,33 @@ std::string character(std::int32_t id) {
   return out + "'";
 }
 
+/// In quotes, control characters and quotes escaped.
+std::string in_quotes(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '\n')
+      out += "\\n";
+    else if (code < 32 || code == 127)
+      out += fmt::format("\\x{:02x}", code);
+    else if (c == '"' || c == '\\')
+      out += std::string("\\") + c;
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+/// A token's text for a table.
+std::string piece_text(const Mount& mount, std::int32_t id) {
+  if (!mount.has_model()) return character(id);
+  return in_quotes(mount.tokenizer()->piece(id));
+}
+
 /// The ten most likely tokens of all logits, or K when that is more.
-void print_top(const hypervisor::PixelInference& result) {
+void print_top(const Mount& mount, const PixelInference& result) {
   fmt::print("logits in [{:.4f}, {:.4f}]\n", result.logit_min, result.logit_max);
-  fmt::print("{:>4} {:>6} {:>10} {:>10} {:>12}  char\n", "rank", "id", "logit", "of listed",
+  fmt::print("{:>4} {:>6} {:>10} {:>10} {:>12}  text\n", "rank", "id", "logit", "of listed",
              "probability");
   for (std::size_t i = 0; i < result.top_ids.size(); ++i) {
     // Only the K tokens of the picture have a share of it.
@@ -104,30 +134,75 @@ void print_top(const hypervisor::PixelInference& result) {
                                    : "-";
     fmt::print("{:>4} {:>6} {:>10.6f} {:>10} {:>11.4f}%  {}\n", i + 1, result.top_ids[i],
                result.top_logits[i], listed, result.true_probability[i] * 100,
-               character(result.top_ids[i]));
+               piece_text(mount, result.top_ids[i]));
   }
 }
 
-Result<int> run_infer(const InferArguments& arguments) {
-  if (arguments.text.empty() == arguments.input.empty()) {
-    return fail(Errc::kUsage, "infer wants either TEXT or --input IMAGE");
+Result<PixelInference> infer_once(Mount& mount, const pixelfs::Image& input,
+                                  const hypervisor::PixelInferenceOptions& options) {
+  return mount.has_model() ? hypervisor::pixel_infer_model(mount, input, options)
+                           : hypervisor::pixel_infer(mount, input, options);
+}
+
+/// The answer, greedily, while its picture grows; its text goes to stdout.
+Result<void> emit_sequence(const InferArguments& arguments, Mount& mount,
+                           const pixellm::SequenceToken& first) {
+  pixellm::SequenceFile file(
+      std::filesystem::path(arguments.output) / pixellm::kOutputSequenceFile,
+      pixellm::sequence_version_for(static_cast<std::uint64_t>(mount.vocabulary_size())));
+  const auto on_token = [&](const pixellm::SequenceToken& token) -> Result<void> {
+    if (!mount.tokenizer()->is_end_of_generation(token.id))
+      fmt::print("{}", mount.tokenizer()->piece(token.id));
+    std::fflush(stdout);
+    return file.add(token);
+  };
+  PX_TRY(const auto tokens,
+         hypervisor::continue_greedily(mount, first, arguments.max_tokens, on_token));
+  fmt::print("\nsequence    {} tokens\n", tokens.size());
+  return file.finish();
+}
+
+/// Each of the K most likely first tokens, continued greedily from the same prompt.
+Result<void> emit_beams(const InferArguments& arguments, Mount& mount,
+                        const PixelInference& prompt) {
+  const auto version =
+      pixellm::sequence_version_for(static_cast<std::uint64_t>(mount.vocabulary_size()));
+  const std::size_t start = mount.history().size();
+  std::vector<pixellm::Sequence> beams;
+  for (std::size_t i = 0; i < prompt.top_ids.size(); ++i) {
+    mount.rewind(start);
+    const pixellm::SequenceToken first{prompt.top_ids[i],
+                                       std::min(1.0, prompt.true_probability[i])};
+    PX_TRY(auto tokens, hypervisor::continue_greedily(mount, first, arguments.max_tokens));
+    std::string text;
+    for (const auto& token : tokens) text += mount.tokenizer()->piece(token.id);
+    fmt::print("beam {:>2}     {}\n", i + 1, in_quotes(text));
+    beams.push_back({version, std::move(tokens), true});
   }
-  const ScratchFolder scratch;
-  PX_TRY(const std::filesystem::path cartridge, cartridge_for(arguments.model, scratch));
-  PX_TRY(const pixelfs::Image input, input_image(arguments));
-  MountArguments mount;
-  mount.cartridge = cartridge.string();
-  PX_TRY(Mounted mounted, mount_cartridge(mount));
-  hypervisor::PixelInference listed;
-  hypervisor::PixelInference result;
-  PX_CHECK(mounted.hypervisor->with_mount(
-      mounted.info.name, [&](hypervisor::Mount& model) -> Result<void> {
-        hypervisor::PixelInferenceOptions ten = arguments.options;
-        ten.top_k = std::max<std::int64_t>(10, ten.top_k);
-        PX_TRY(listed, hypervisor::pixel_infer(model, input, ten));
-        PX_TRY(result, hypervisor::pixel_infer(model, input, arguments.options));
-        return {};
-      }));
+  PX_TRY(const pixelfs::Image image, pixellm::encode_beams(beams));
+  return write_picture(std::filesystem::path(arguments.output) / pixellm::kOutputBeamsFile, image);
+}
+
+Result<void> emit(const InferArguments& arguments, Mount& mount, const PixelInference& prompt) {
+  if (arguments.emit.empty()) return {};
+  if (!mount.has_model())
+    return fail(Errc::kUnsupported,
+                "--emit continues a text: this cartridge has no language model");
+  const std::size_t start = mount.history().size();
+  if (arguments.emits("beams")) PX_CHECK(emit_beams(arguments, mount, prompt));
+  mount.rewind(start);
+  if (!arguments.emits("sequence")) return {};
+  return emit_sequence(arguments, mount,
+                       {prompt.top_ids.front(), std::min(1.0, prompt.true_probability.front())});
+}
+
+/// Two inferences: one lists at least ten tokens for people, one makes the pictures.
+Result<void> infer_with(const InferArguments& arguments, Mount& mount) {
+  PX_TRY(const pixelfs::Image input, input_image(arguments, mount));
+  hypervisor::PixelInferenceOptions ten = arguments.options;
+  ten.top_k = std::max(std::min<std::int64_t>(10, mount.vocabulary_size()), ten.top_k);
+  PX_TRY(PixelInference listed, infer_once(mount, input, ten));
+  PX_TRY(const PixelInference result, infer_once(mount, input, arguments.options));
   // The picture carries the softmax over its own K tokens; the table shows that figure where there
   // is one.
   std::copy(result.top_probability.begin(), result.top_probability.end(),
@@ -135,14 +210,28 @@ Result<int> run_infer(const InferArguments& arguments) {
   std::fill(
       listed.top_probability.begin() + static_cast<std::ptrdiff_t>(result.top_probability.size()),
       listed.top_probability.end(), 0.0F);
-  if (arguments.verbose) print_steps(input, result);
-  print_top(listed);
+  if (arguments.verbose && !mount.has_model()) print_steps(input, result);
+  print_top(mount, listed);
   const std::filesystem::path folder = arguments.output;
   std::error_code ignored;
   std::filesystem::create_directories(folder, ignored);
   PX_CHECK(write_picture(folder / pixellm::kInputTokensFile, input));
   PX_CHECK(write_picture(folder / pixellm::kOutputTokenFile, result.top_image));
   PX_CHECK(write_picture(folder / pixellm::kHeatmapFile, result.heat_map));
+  return emit(arguments, mount, result);
+}
+
+Result<int> run_infer(const InferArguments& arguments) {
+  if (arguments.text.empty() == arguments.input.empty()) {
+    return fail(Errc::kUsage, "infer wants either TEXT or --input IMAGE");
+  }
+  PX_TRY(const ScratchFolder scratch, ScratchFolder::create({}));
+  PX_TRY(const std::filesystem::path cartridge, cartridge_for(arguments.model, scratch));
+  MountArguments mount;
+  mount.cartridge = cartridge.string();
+  PX_TRY(const Mounted mounted, mount_cartridge(mount));
+  PX_CHECK(mounted.hypervisor->with_mount(
+      mounted.info.name, [&](Mount& model) { return infer_with(arguments, model); }));
   return 0;
 }
 
@@ -160,7 +249,17 @@ VerbAction setup_infer(CLI::App& verb) {
       ->capture_default_str();
   verb.add_option("--heatmap-width", arguments->options.heatmap_width, "pixels")
       ->capture_default_str();
-  verb.add_flag("-v,--verbose", arguments->verbose, "show the five steps and every active unit");
+  verb.add_option("--emit", arguments->emit,
+                  "sequence: the answer as output_sequence.pxi while it grows; beams: each of the "
+                  "K first tokens continued greedily, as output_beams.pxi")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"sequence", "beams"}));
+  verb.add_option("-n", arguments->max_tokens, "tokens of a sequence or beam, at most")
+      ->check(CLI::Range(1, 65534))
+      ->capture_default_str();
+  verb.add_flag("--chat", arguments->chat, "TEXT as a message, through the chat template");
+  verb.add_flag("-v,--verbose", arguments->verbose,
+                "Pixel-LLM: show the five steps and every active unit");
   return [arguments] { return run_infer(*arguments); };
 }
 

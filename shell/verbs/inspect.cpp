@@ -3,9 +3,12 @@
 #include "cartridges/import/gguf.hpp"
 #include "cartridges/import/npz.hpp"
 #include "cartridges/pixellm/protocol.hpp"
+#include "cartridges/weight_check.hpp"
+#include "cartridges/weights.hpp"
 #include "pixelfs/kind.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/mapped_file.hpp"
+#include "pxvm/base/processors.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -23,6 +26,8 @@ struct InspectArguments {
   std::string png;
   std::string place;
   std::uint32_t size = 1600;
+  std::size_t threads = 0;
+  bool check = false;
 };
 
 std::string shape_text(std::span<const std::int64_t> shape) {
@@ -151,6 +156,35 @@ Result<void> draw_map(const InspectArguments& arguments) {
   return {};
 }
 
+void print_bad_row(const cartridges::BadRow& row) {
+  fmt::print("  bad         {} row {}:", row.tensor, row.row);
+  if (row.nan != 0) fmt::print(" {} NaN", row.nan);
+  if (row.infinite != 0) fmt::print(" {} infinite", row.infinite);
+  if (row.absurd != 0) fmt::print(" {} absurd (up to {:g})", row.absurd, row.largest);
+  fmt::print("\n");
+}
+
+/// Looks at every weight; the value is the exit code.
+Result<int> check_values(const std::filesystem::path& path, std::size_t threads) {
+  PX_TRY(const cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
+  PX_TRY(const pixelfs::WeightSet weights, cartridges::open_weights(cartridge));
+  ProgressBar bar("check");
+  PX_TRY(const cartridges::WeightCheck report,
+         cartridges::check_weights(
+             weights, threads != 0 ? threads : usable_processors(),
+             [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); }));
+  if (cartridge.poisoned()) return fail(Errc::kIo, "{} shrank while it was read", path.string());
+  for (const cartridges::BadRow& row : report.rows) print_bad_row(row);
+  if (report.bad_rows > report.rows.size())
+    fmt::print("  bad         and {} more rows\n", report.bad_rows - report.rows.size());
+  fmt::print("  check       {} tensors, {} values, {:.2f} s{}\n", report.tensors, report.values,
+             report.seconds, report.ok() ? ": all finite" : "");
+  if (!report.ok())
+    return fail(Errc::kInvalid, "{}: {} bad values in {} rows", path.string(), report.bad_values,
+                report.bad_rows);
+  return 0;
+}
+
 Result<int> run_inspect(const InspectArguments& arguments) {
   PX_TRY(const std::filesystem::path path, find_cartridge(arguments.file));
   PX_TRY(const MappedFile file, MappedFile::open(path));
@@ -162,7 +196,10 @@ Result<int> run_inspect(const InspectArguments& arguments) {
       return fail(Errc::kUsage, "--png draws the map of a cartridge");
     PX_CHECK(draw_map(arguments));
   }
-  return 0;
+  if (!arguments.check) return 0;
+  if (found.kind != pixelfs::FileKind::kCartridge)
+    return fail(Errc::kUsage, "--check looks at the weights of a cartridge");
+  return check_values(path, arguments.threads);
 }
 
 }  // namespace
@@ -170,6 +207,10 @@ Result<int> run_inspect(const InspectArguments& arguments) {
 VerbAction setup_inspect(CLI::App& verb) {
   auto arguments = std::make_shared<InspectArguments>();
   verb.add_option("FILE", arguments->file, "any file")->required();
+  verb.add_flag(
+      "--check", arguments->check,
+      "look at every weight: NaN, infinite and absurd values; exit code 1 when there are");
+  verb.add_option("--threads", arguments->threads, "of --check; 0 = all processors");
   verb.add_option("--png", arguments->png, "draw the cartridge's map to this picture");
   verb.add_option(
       "--place", arguments->place,

@@ -86,13 +86,9 @@ Result<void> compare(const PplArguments& arguments, std::string_view text, Mount
   base_mount.cartridge = arguments.base;
   PX_TRY(const Mounted base, mount_cartridge(base_mount));
   FidelityReport report;
-  // Two hypervisors: each holds its mount for itself.
-  PX_CHECK(base.hypervisor->with_mount(base.info.name, [&](Mount& base_model) -> Result<void> {
-    return mounted.hypervisor->with_mount(mounted.info.name, [&](Mount& model) -> Result<void> {
-      PX_TRY(report,
-             hypervisor::fidelity(base_model, model, text, ctx, progress_of(arguments, bar)));
-      return {};
-    });
+  PX_CHECK(with_mounts(base, mounted, [&](Mount& base_model, Mount& model) -> Result<void> {
+    PX_TRY(report, hypervisor::fidelity(base_model, model, text, ctx, progress_of(arguments, bar)));
+    return {};
   }));
   if (arguments.json)
     print_fidelity_json(report, ctx);

@@ -9,6 +9,7 @@
 #include "pxvm/text/utf8.hpp"
 
 #include <cstdlib>
+#include <ctime>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -168,6 +169,23 @@ Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::Hos
   };
   PX_TRY(mounted.info, mounted.hypervisor->mount(path, mount));
   return mounted;
+}
+
+Result<void> with_mounts(
+    const Mounted& first, const Mounted& second,
+    const std::function<Result<void>(hypervisor::Mount&, hypervisor::Mount&)>& use) {
+  return first.hypervisor->with_mount(first.info.name, [&](hypervisor::Mount& one) {
+    return second.hypervisor->with_mount(second.info.name,
+                                         [&](hypervisor::Mount& other) { return use(one, other); });
+  });
+}
+
+std::string rfc3339_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 ProgressBar::~ProgressBar() {

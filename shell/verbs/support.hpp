@@ -61,6 +61,14 @@ struct MountArguments {
 };
 Result<Mounted> mount_cartridge(const MountArguments& arguments, hypervisor::HostPorts ports = {});
 
+/// Exclusive use of one mount of each of two hypervisors.
+Result<void> with_mounts(
+    const Mounted& first, const Mounted& second,
+    const std::function<Result<void>(hypervisor::Mount&, hypervisor::Mount&)>& use);
+
+/// The time of day as manifests record it.
+[[nodiscard]] std::string rfc3339_now();
+
 /// A bar with rate and time left on stderr, redrawn a few times a second; when stderr is no
 /// terminal a line every ten seconds.
 class ProgressBar {

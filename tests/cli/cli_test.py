@@ -303,6 +303,66 @@ class Models(Cli):
         words[1] = self.cartridge  # a model is itself
         self.assertEqual(1, json.loads(self.pxos(*words, "--json"))["same_top"])
 
+    def test_quantising_costs_what_its_bits_say(self):
+        text = conformance("corpora/tinystories-valid-ts656k-charset-40k.txt")
+        self.pxos("imatrix", self.cartridge, text, "-o", "importance.pxi", "--ctx", 128, "--bytes", 4000)
+        self.assertIn("pxos.importance", self.pxos("inspect", "importance.pxi"))
+        report = json.loads(self.pxos("quantize", self.cartridge, "--to", "q8_0", "-o", "q8_0.pxa", "--json"))
+        self.assertAlmostEqual(9.9, report["bits_per_value"], delta=0.1)  # ffn_down is f16: 172 columns
+        report = json.loads(self.pxos("quantize", self.source, "--to", "q4_0", "-o", "q4_0.pxa", "--imatrix",
+                                      "importance.pxi", "--tensor", "ffn_down=f16", "--json"))
+        self.assertGreater(report["weighted"], 20)
+        self.pxos("verify", "q4_0.pxa")
+        self.assertEqual([], list(self.folder.glob("**/.pxos-scratch-*")) + list(self.folder.glob("*.parts")))
+        self.pxos("quantize", self.cartridge, "--to", "q4_0", "-o", "q4_0.pxa", code=2)  # exists
+        self.assertIn("q4_k_m", self.pxos("quantize", self.cartridge, "--to", "q9", code=2))
+        self.pxos("quantize", self.cartridge, code=2)
+        table = self.pxos("quantize", self.cartridge, "--table", text, "--types", "f16,q8_0,q4_0", "--ctx", 128,
+                          "--bytes", 4000)
+        divergence = [float(row.split("|")[7].split("±")[0]) for row in table.splitlines()[2:]]
+        self.assertEqual(3, len(divergence))
+        self.assertEqual(sorted(divergence), divergence)
+        self.assertLess(divergence[0], 1e-4)
+
+    def test_every_weight_is_looked_at(self):
+        self.assertIn("all finite", self.pxos("inspect", "--check", self.cartridge))
+        gguf = bytearray(self.source.read_bytes())
+        gguf[-4:] = b"\x00\x00\xc0\x7f"  # the last value of the last tensor becomes NaN
+        (self.folder / "nan.gguf").write_bytes(gguf)
+        self.pxos("import", "nan.gguf", "-o", "nan.pxa")
+        done = subprocess.run([PXOS, "inspect", "--check", "nan.pxa"], cwd=self.folder, text=True,
+                              capture_output=True, timeout=SECONDS, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertRegex(done.stdout, r"bad +\S+ row \d+: 1 NaN")
+        self.assertIn("1 bad values in 1 rows", done.stderr)
+
+    def test_any_model_speaks_the_pixel_protocol(self):
+        prompt = "Once upon a time"
+        self.pxos("tokenize", prompt, "--model", self.cartridge, "-o", "in.pxi")
+        shown = self.pxos("infer", "--input", "in.pxi", "--model", self.cartridge, "--out", "a", "--emit",
+                          "sequence,beams", "-n", 12, "-k", 3)
+        self.pxos("infer", prompt, "--model", self.cartridge, "--out", "b", "-k", 3)
+        for name in ("input_tokens.pxi", "output_token.pxi", "logits_heatmap.pxi"):
+            self.assertEqual((self.folder / "a" / name).read_bytes(), (self.folder / "b" / name).read_bytes())
+        run = json.loads(self.pxos("run", self.cartridge, prompt, "-n", 12, "--json"))
+        watched = self.pxos("watch", "a/output_sequence.pxi", "--model", self.cartridge)
+        self.assertEqual(run["text"], watched.rstrip("\n"))
+        self.assertIn(run["text"], shown)
+        ids = [int(column.split(":")[0]) for column in self.pxos("watch", "a/output_sequence.pxi").split()]
+        self.assertEqual(12, len(ids))
+        self.assertEqual(3, shown.count("\nbeam "))
+        self.assertIn("of listed", shown)
+        self.assertTrue((self.folder / "a/output_beams.pxi").read_bytes().startswith(b"\x89PNG"))
+        self.assertIn("not there", self.pxos("watch", "gone.pxi", "--timeout", 0.1, code=1))
+
+    def test_watch_prints_a_sequence_while_it_grows(self):
+        answer = subprocess.Popen([PXOS, "infer", "Once", "--model", self.cartridge, "--out", "live", "--emit",
+                                   "sequence", "-n", "200"], cwd=self.folder, stdout=subprocess.DEVNULL)
+        watched = self.pxos("watch", "live/output_sequence.pxi", "--model", self.cartridge)
+        self.assertEqual(0, answer.wait(SECONDS))
+        run = json.loads(self.pxos("run", self.cartridge, "Once", "-n", 200, "--json"))
+        self.assertEqual(run["text"].rstrip("\n"), watched.rstrip("\n"))
+
     def test_an_export_imports_again_and_says_the_same(self):
         self.assertIn("every digest checked", self.pxos("export", self.cartridge, "-o", "back.gguf"))
         self.pxos("import", "back.gguf", "-o", "again.pxa")

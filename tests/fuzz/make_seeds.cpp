@@ -6,6 +6,7 @@
 #include "cartridges/import/import_journal.hpp"
 #include "cartridges/pack.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
+#include "cartridges/quantize/importance.hpp"
 #include "infinite_map/tile_manifest.hpp"
 #include "pixelfs/memory_store.hpp"
 #include "pixelfs/sheet.hpp"
@@ -15,6 +16,7 @@
 #include "pxvm/text/vocabulary.hpp"
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 namespace {
@@ -128,6 +130,29 @@ Result<void> write_manifest(const fs::path& corpus) {
 }
 
 /// The meta.json of a fresh network.
+/// Importance of one matrix, in lines as short as they can be.
+Result<void> write_importance(const fs::path& corpus) {
+  const auto vector = [](std::string name, std::vector<float> values) {
+    pxos::pixelfs::TensorInput input;
+    input.name = std::move(name);
+    input.shape = {static_cast<std::int64_t>(values.size())};
+    input.layout = pxos::pixelfs::SheetLayout::kLinear;
+    input.read_canonical = [values = std::move(values)](std::uint64_t offset,
+                                                        MutBytes out) -> Result<void> {
+      std::memcpy(out.data(), reinterpret_cast<const std::uint8_t*>(values.data()) + offset,
+                  out.size());
+      return {};
+    };
+    return input;
+  };
+  const std::vector<pxos::pixelfs::TensorInput> tensors = {
+      vector("pxos.importance", {1, 512}), vector("blk.0.attn_q.weight", {0, 1, 2.5F, 4})};
+  pxos::pixelfs::MemorySheetSink sink;
+  PX_CHECK(pxos::pixelfs::write_sheets(tensors, sink, {}, {.line_bytes = 64, .max_scanlines = 16}));
+  PX_CHECK(pxos::cartridges::parse_importance(sink.files.front().bytes));
+  return write_seed(corpus / "importance", "one.pxi", sink.files.front().bytes);
+}
+
 Result<void> write_pixellm(const fs::path& corpus) {
   namespace pixellm = pxos::cartridges::pixellm;
   PX_TRY(const auto encoded, pixellm::encode(pixellm::init_weights(1)));
@@ -233,6 +258,7 @@ Result<void> write_all(const fs::path& corpus) {
   PX_CHECK(write_tiles(corpus));
   PX_CHECK(write_pixellm(corpus));
   PX_CHECK(write_journal(corpus));
+  PX_CHECK(write_importance(corpus));
   PX_CHECK(check_assembly(corpus / "run"));
   return write_cartridge(corpus, sheets.files.front().bytes, program);
 }

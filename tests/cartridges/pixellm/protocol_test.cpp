@@ -152,3 +152,20 @@ TEST_CASE("The original's images are read and written pixel-exact", "[protocol][
     }
   }
 }
+
+TEST_CASE("a vocabulary of 152 k refuses version 1 with both numbers and round-trips version 2",
+          "[pixellm][protocol]") {
+  constexpr std::uint64_t kVocabulary = 151936;
+  CHECK(pixellm::version_for(kVocabulary) == ProtocolVersion::kV2);
+  const Image v1 = pixellm::encode_input(Ids{1, 2}, ProtocolVersion::kV1).value();
+  CHECK_THAT(input_error(v1, kVocabulary), Contains("65536") && Contains("151936"));
+  const Ids ids{151935, 7, 65536, 0};
+  const Image v2 = pixellm::encode_input(ids, ProtocolVersion::kV2).value();
+  CHECK(pixellm::decode_input(v2, kVocabulary).value().ids == ids);
+  // The examples of docs/spec/pixel_protocol.md.
+  CHECK(pixellm::encode_input(Ids{151935, 7}, ProtocolVersion::kV2).value().pixels ==
+        ByteVector{2, 0, 2, 0x7f, 0x51, 2, 7, 0, 0});
+  const std::vector<Prediction> predictions{{151935, 0.75}, {7, 0.25}};
+  CHECK(pixellm::encode_output(predictions, ProtocolVersion::kV2).value().pixels ==
+        ByteVector{0x7f, 0x51, 2, 7, 0, 0, 0xff, 0xbf, 0, 0xff, 0x3f, 0});
+}
