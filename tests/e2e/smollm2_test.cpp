@@ -4,10 +4,12 @@
 
 #include "hypervisor/generate.hpp"
 #include "hypervisor/perplexity.hpp"
+#include "pxvm/base/file.hpp"
 #include "tests/e2e/model_fixture.hpp"
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -104,6 +106,49 @@ TEST_CASE("SmolLM2 in F32 gives the recorded tokens, logits and answers",
     const std::string ending = report->finish == FinishReason::kStop ? "<|im_end|>" : "";
     CHECK(report->text + ending == one["greedy_32"].get<std::string>());
   }
+}
+
+/// Greedy answer to one message, at most 48 tokens.
+std::string answer(Model& model, const std::string& prompt) {
+  model.with([](Mount& mount) -> Result<void> {
+    mount.rewind(0);
+    mount.messages.clear();
+    return {};
+  });
+  AskOptions ask;
+  ask.chat = true;
+  ask.max_tokens = 48;
+  ask.sampling = text::SamplerOptions{};
+  const auto report = model.hypervisor().ask(model.name(), prompt, ask);
+  REQUIRE(report);
+  return report->text;
+}
+
+// The answers were read and found sensible before they were recorded; PXOS_REBASE=1 records them
+// anew.
+TEST_CASE("SmolLM2 answers ten prompts as recorded", "[smollm2]") {
+  SMOLLM2_OR_SKIP(gguf);
+  const auto path = test::source_folder() / "tests/e2e/smollm2_answers.json";
+  nlohmann::ordered_json golden = nlohmann::ordered_json::parse(test::read_text(path));
+  const bool rebase = std::getenv("PXOS_REBASE") != nullptr;
+  REQUIRE(golden.size() == 10);
+  for (const bool as_f32 : {true, false}) {
+    ModelOptions options;
+    options.as_f32 = as_f32;
+    options.context = 512;
+    Model model(gguf, options);
+    const char* key = as_f32 ? "f32" : "q4_1";
+    for (auto& row : golden) {
+      const std::string prompt = row["prompt"].get<std::string>();
+      const std::string found = answer(model, prompt);
+      INFO(key << ": " << prompt);
+      if (rebase)
+        row[key] = found;
+      else
+        CHECK(found == row[key].get<std::string>());
+    }
+  }
+  if (rebase) REQUIRE(write_file_atomic(path, as_bytes(golden.dump(1) + "\n")));
 }
 
 TEST_CASE("SmolLM2 as shipped (Q4_1, int8 activations) stays near its own F32 weights",
