@@ -194,8 +194,15 @@ bool Declarer::attr_fields(const AttrText& text, isa::AttrRecord& record) {
       return false;
     }
   }
-  for (const isa::AttrFieldInfo& info : infos) attr_field(text, info, record);
-  return record.fields.size() == infos.size();
+  // Fields that came later are stored up to the last one that is given.
+  std::size_t stored = infos.size();
+  const auto is_given = [&](const isa::AttrFieldInfo& info) {
+    return std::any_of(text.fields.begin(), text.fields.end(),
+                       [&](const AttrText::Field& field) { return field.name.text == info.name; });
+  };
+  while (!infos[stored - 1].is_core && !is_given(infos[stored - 1])) --stored;
+  for (const isa::AttrFieldInfo& info : infos.first(stored)) attr_field(text, info, record);
+  return record.fields.size() == stored;
 }
 
 /// A field that is given, or its default; integers also as polynomial, for the verifier's shapes.

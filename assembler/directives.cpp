@@ -122,24 +122,33 @@ std::optional<AttrText::Field> attr_field(LineParser& line) {
   return AttrText::Field{*name, *std::move(value)};
 }
 
-/// attr ::= NAME "=" ("rope" | "attention") "(" field {"," field} ")"
+std::optional<isa::AttrRecord::Kind> attr_kind(std::string_view text) {
+  for (std::uint8_t code = 0; code <= isa::AttrRecord::kLastKind; ++code) {
+    const auto kind = static_cast<isa::AttrRecord::Kind>(code);
+    if (text == isa::attr_kind_name(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+/// attr ::= NAME "=" ("rope" | "attention" | "norm") "(" field {"," field} ")"
 /// Which fields a record has is not grammar: declare.cpp checks that against isa::attr_fields.
 Body parse_attr(LineParser& line) {
   AttrText out;
   const auto name = line.name("the attribute's name");
-  if (!name || !line.require("=", "and a record, rope(..) or attention(..)")) return std::nullopt;
+  if (!name || !line.require("=", "and a record, rope(..), attention(..) or norm(..)"))
+    return std::nullopt;
   out.name = *name;
-  const auto kind = line.name("rope or attention");
+  const auto kind = line.name("rope, attention or norm");
   if (!kind) return std::nullopt;
   out.kind_span = kind->span;
-  if (kind->text == isa::attr_kind_name(isa::AttrRecord::Kind::kAttention)) {
-    out.kind = isa::AttrRecord::Kind::kAttention;
-  } else if (kind->text != isa::attr_kind_name(isa::AttrRecord::Kind::kRope)) {
-    line.fail_at(
-        kind->span,
-        fmt::format("an attribute record is rope(..) or attention(..), not '{}'", kind->text));
+  const auto found = attr_kind(kind->text);
+  if (!found) {
+    line.fail_at(kind->span,
+                 fmt::format("an attribute record is rope(..), attention(..) or norm(..), not '{}'",
+                             kind->text));
     return std::nullopt;
   }
+  out.kind = *found;
   if (!line.require("(", "and the fields")) return std::nullopt;
   do {
     auto field = attr_field(line);

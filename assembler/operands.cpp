@@ -83,6 +83,8 @@ std::string_view kind_text(OperandKind kind) {
       return "rope record";
     case OperandKind::kAttentionAttr:
       return "attention record";
+    case OperandKind::kNormAttr:
+      return "norm record";
   }
   return "?";
 }
@@ -134,6 +136,7 @@ bool Emitter::operand(Draft& draft, const Operand& given, isa::Operand wanted) {
       return host_call(draft, given, wanted.field);
     case OperandKind::kRopeAttr:
     case OperandKind::kAttentionAttr:
+    case OperandKind::kNormAttr:
       return attribute(draft, given, wanted);
     case OperandKind::kNone:
       break;
@@ -318,6 +321,7 @@ Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
     case isa::Opcode::kHost:
       return ScalarType::kAny;
     case isa::Opcode::kScale:
+    case isa::Opcode::kSoftCap:
     case isa::Opcode::kFill:
       return ScalarType::kF32;
     case isa::Opcode::kStF32:
@@ -513,9 +517,8 @@ bool Emitter::attribute(Draft& draft, const Operand& given, isa::Operand wanted)
                        assembly_.names.find(Space::kTensor, name->text) != nullptr;
     return other ? wrong_kind(draft, given, wanted.kind) : not_declared(*name, Space::kAttr);
   }
-  const auto kind = wanted.kind == OperandKind::kRopeAttr ? isa::AttrRecord::Kind::kRope
-                                                          : isa::AttrRecord::Kind::kAttention;
-  if (program_.attrs[known->index].kind != kind) return wrong_kind(draft, given, wanted.kind);
+  if (program_.attrs[known->index].kind != isa::attr_kind_of(wanted.kind))
+    return wrong_kind(draft, given, wanted.kind);
   return set_field(draft, wanted.field, known->index, given.span);
 }
 

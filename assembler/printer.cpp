@@ -268,9 +268,9 @@ std::optional<std::string> Printer::operand(std::size_t pc, isa::Operand operand
     case OperandKind::kString:
       return index < program_.strings.size() ? string_name(index) : fmt::format("#{}", index);
     case OperandKind::kRopeAttr:
-      return attribute(index, isa::AttrRecord::Kind::kRope);
     case OperandKind::kAttentionAttr:
-      return attribute(index, isa::AttrRecord::Kind::kAttention);
+    case OperandKind::kNormAttr:
+      return attribute(index, isa::attr_kind_of(operand.kind));
     default:
       return std::nullopt;
   }

@@ -237,7 +237,7 @@ Result<void> read_attrs(ByteReader& in, Program& program) {
   for (std::uint32_t i = 0; i < count; ++i) {
     AttrRecord record;
     PX_TRY(record.name, read_text(in, "attribute name"));
-    PX_TRY(const std::uint8_t kind, read_code(in, 1, "attribute kind"));
+    PX_TRY(const std::uint8_t kind, read_code(in, AttrRecord::kLastKind, "attribute kind"));
     record.kind = static_cast<AttrRecord::Kind>(kind);
     PX_TRY(const std::uint32_t fields, read_count(in, kMaxU16, 7, "field count"));
     for (std::uint32_t k = 0; k < fields; ++k) {

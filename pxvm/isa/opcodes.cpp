@@ -22,6 +22,7 @@ constexpr KindName kKindNames[] = {
     {"const", OperandKind::kConst},    {"str", OperandKind::kString},
     {"label", OperandKind::kLabel},    {"host", OperandKind::kHost},
     {"rope", OperandKind::kRopeAttr},  {"attn", OperandKind::kAttentionAttr},
+    {"norm", OperandKind::kNormAttr},
 };
 
 // A mistake in the table stops the build: these throw inside consteval.

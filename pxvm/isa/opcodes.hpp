@@ -44,6 +44,7 @@ enum class OperandKind : std::uint8_t {
   kHost,           ///< host
   kRopeAttr,       ///< rope
   kAttentionAttr,  ///< attn
+  kNormAttr,       ///< norm
 };
 
 enum class Field : std::uint8_t { kD, kA, kB, kC, kE, kI };
@@ -89,6 +90,11 @@ struct OpInfo {
 [[nodiscard]] constexpr bool writes_elements(OperandKind kind) {
   return kind == OperandKind::kF32Write || kind == OperandKind::kI32Write ||
          kind == OperandKind::kU8Write || kind == OperandKind::kF16Write;
+}
+
+/// True for the kinds that name an attribute record (rope attn norm).
+[[nodiscard]] constexpr bool is_attr(OperandKind kind) {
+  return kind >= OperandKind::kRopeAttr && kind <= OperandKind::kNormAttr;
 }
 
 enum class HostCall : std::uint16_t {

@@ -8,12 +8,17 @@
 namespace pxos::isa {
 namespace {
 
-constexpr std::array<AttrFieldInfo, 5> kRopeFields = {{
+constexpr std::array<AttrFieldInfo, 10> kRopeFields = {{
     {"heads", true, std::nullopt},
     {"head_dim", true, std::nullopt},
     {"dims", true, std::nullopt},
     {"base", false, std::nullopt},
     {"pairing", true, 0.0},
+    {"factor", false, 1.0, false},
+    {"original", false, 0.0, false},
+    {"beta_fast", false, 32.0, false},
+    {"beta_slow", false, 1.0, false},
+    {"magnitude", false, 1.0, false},
 }};
 
 constexpr std::array<AttrFieldInfo, 6> kAttentionFields = {{
@@ -23,6 +28,12 @@ constexpr std::array<AttrFieldInfo, 6> kAttentionFields = {{
     {"scale", false, std::nullopt},
     {"window", true, 0.0},
     {"softcap", false, 0.0},
+}};
+
+constexpr std::array<AttrFieldInfo, 3> kNormFields = {{
+    {"heads", true, std::nullopt},
+    {"head_dim", true, std::nullopt},
+    {"eps", false, std::nullopt},
 }};
 
 /// Strings in messages are cut: a trap's text may be 64 KiB, a message is one line.
@@ -89,6 +100,7 @@ std::string operand_text(const Program& program, std::size_t pc, const OpInfo& i
       return name_in(program.consts, value);
     case OperandKind::kRopeAttr:
     case OperandKind::kAttentionAttr:
+    case OperandKind::kNormAttr:
       return name_in(program.attrs, value);
     case OperandKind::kString:
       return string_text(program, value);
@@ -126,12 +138,27 @@ std::int32_t field_value(const Instruction& instruction, const OpInfo& info, Fie
 }
 
 std::span<const AttrFieldInfo> attr_fields(AttrRecord::Kind kind) {
-  if (kind == AttrRecord::Kind::kRope) return kRopeFields;
-  return kAttentionFields;
+  switch (kind) {
+    case AttrRecord::Kind::kRope:
+      return kRopeFields;
+    case AttrRecord::Kind::kAttention:
+      return kAttentionFields;
+    case AttrRecord::Kind::kNorm:
+      return kNormFields;
+  }
+  return {};
 }
 
 std::string_view attr_kind_name(AttrRecord::Kind kind) {
-  return kind == AttrRecord::Kind::kRope ? "rope" : "attention";
+  switch (kind) {
+    case AttrRecord::Kind::kRope:
+      return "rope";
+    case AttrRecord::Kind::kAttention:
+      return "attention";
+    case AttrRecord::Kind::kNorm:
+      return "norm";
+  }
+  return "?";
 }
 
 const Entry* Program::find_entry(std::string_view entry_name) const {

@@ -85,8 +85,10 @@ struct ScalarConst {
 /// `.attr rot = rope(heads: .., head_dim: .., dims: .., base: .., pairing: ..)`
 /// `.attr att = attention(heads: .., kv_heads: .., head_dim: .., scale: .., window: .., softcap:
 /// ..)`
+/// `.attr per_head = norm(heads: .., head_dim: .., eps: ..)`
 struct AttrRecord {
-  enum class Kind : std::uint8_t { kRope, kAttention };
+  enum class Kind : std::uint8_t { kRope, kAttention, kNorm };
+  static constexpr std::uint8_t kLastKind = 2;
   struct Field {
     std::string name;
     Expression value;                   ///< over params
@@ -95,7 +97,8 @@ struct AttrRecord {
   };
   std::string name;
   Kind kind = Kind::kRope;
-  std::vector<Field> fields;  ///< in the order of attr_fields(kind), all present
+  /// In the order of attr_fields(kind): at least the core ones, those behind them up to any.
+  std::vector<Field> fields;
   friend bool operator==(const AttrRecord&, const AttrRecord&) = default;
 };
 
@@ -103,11 +106,22 @@ struct AttrFieldInfo {
   std::string_view name;
   bool is_integer;
   std::optional<double> default_value;
+  /// Always stored. The others were added later: a record that does not need them ends before, so
+  /// that programs from before they existed stay valid and keep their picture.
+  bool is_core = true;
 };
-/// rope: heads, head_dim, dims (integers), base, pairing (0 adjacent, 1 halves; default 0).
+/// rope: heads, head_dim, dims (integers), base, pairing (0 adjacent, 1 halves; default 0); then,
+///   not core: factor (1), original (0), beta_fast (32), beta_slow (1), magnitude (1): see
+///   tensor::RopeParams.
 /// attention: heads, kv_heads, head_dim (integers), scale, window (integer, default 0), softcap
 /// (default 0).
+/// norm: heads, head_dim (integers), eps.
 [[nodiscard]] std::span<const AttrFieldInfo> attr_fields(AttrRecord::Kind kind);
+/// Requires: is_attr(operand).
+[[nodiscard]] constexpr AttrRecord::Kind attr_kind_of(OperandKind operand) {
+  return static_cast<AttrRecord::Kind>(static_cast<int>(operand) -
+                                       static_cast<int>(OperandKind::kRopeAttr));
+}
 [[nodiscard]] std::string_view attr_kind_name(AttrRecord::Kind kind);
 
 /// `.entry forward(tokens: i32[T], pos: i64, n_out: i64) -> logits: f32[n_out, vocab]`

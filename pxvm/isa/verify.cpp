@@ -89,9 +89,9 @@ class InstructionChecker {
         if (value >= 0 && find_host_call(static_cast<std::uint32_t>(value)) != nullptr) return {};
         return fmt::format("there is no host call {}", value);
       case OperandKind::kRopeAttr:
-        return check_attr(AttrRecord::Kind::kRope, value);
       case OperandKind::kAttentionAttr:
-        return check_attr(AttrRecord::Kind::kAttention, value);
+      case OperandKind::kNormAttr:
+        return check_attr(attr_kind_of(operand.kind), value);
       case OperandKind::kLabel:
         if (branch_target(program_, pc)) return {};
         return fmt::format("the target is instruction {} of {}",
@@ -347,10 +347,9 @@ class OperandChecker {
 
   const AttrRecord* attr_of(const OpInfo& info, const Instruction& instruction) const {
     for (const Operand& operand : info.operand_list()) {
-      if (operand.kind != OperandKind::kRopeAttr && operand.kind != OperandKind::kAttentionAttr)
-        continue;
-      return &program_
-                  .attrs[static_cast<std::size_t>(field_value(instruction, info, operand.field))];
+      if (!is_attr(operand.kind)) continue;
+      const std::int32_t index = field_value(instruction, info, operand.field);
+      return &program_.attrs[static_cast<std::size_t>(index)];
     }
     return nullptr;
   }

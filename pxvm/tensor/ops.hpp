@@ -93,6 +93,21 @@ bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std:
 /// Numerics: sum in 16 lanes (i mod 16), s = fma(x, x, s), folded 8-4-2-1; then (x * inv) * w.
 bool rmsnorm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps, MatF32 out);
 
+/// The same for every run of w.size() columns of a row (a head) by itself.
+bool head_norm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps, MatF32 out);
+
+struct LayerNormParams {
+  std::span<const float> gain;
+  std::span<const float> bias;
+  float eps = 0;
+};
+
+/// out[t, i] = (x[t, i] - m) * (1 / sqrt(v + eps)) * gain[i] + bias[i], m = mean_i(x[t, i]),
+/// v = mean_i((x[t, i] - m)^2); out may be x.
+/// Numerics: both sums in 16 lanes (i mod 16) folded 8-4-2-1, s = s + x, then s = fma(d, d, s),
+///   d = x - m, each divided by the number of columns; then fma(d * inv, gain, bias).
+bool layernorm(OpContext& ctx, ConstMatF32 x, const LayerNormParams& params, MatF32 out);
+
 enum class RopePairing : std::uint8_t {
   kAdjacent = 0,  ///< pairs (2 i, 2 i + 1), as LLaMA GGUF files store q and k
   kHalves = 1,    ///< pairs (i, i + dims / 2), "neox"
@@ -104,12 +119,27 @@ struct RopeParams {
   std::int64_t dims = 0;  ///< rotated leading dimensions of a head, even, <= head_dim
   float base = 10000.0F;
   RopePairing pairing = RopePairing::kAdjacent;
-};
 
-/// The rotation table of a context: entry (pos, i) = (cos, sin) of pos * base^(-2 i / dims).
+  // Contexts longer than the model was first trained for.
+  float factor = 1;      ///< frequencies are divided by it: positions are squeezed together
+  float original = 0;    ///< YaRN: positions of the first training; 0 = none, all are divided
+  float beta_fast = 32;  ///< YaRN: pairs that turn more often than this in `original` keep theirs
+  float beta_slow = 1;   ///< YaRN: pairs that turn less often are divided; between, a ramp
+  float magnitude = 1;   ///< of the rotated vectors
+};
+/// Smallest factor of a frequency: with positions below 2^24 every angle stays below 2^30.
+inline constexpr float kMinRopeFactor = 0.125F;
+
+/// The rotation table of a context: entry (pos, i) = magnitude * (cos, sin) of pos * f[i].
+///   f[i] = base^(-2 i / dims) / factors[i] * (ramp(i) + (1 - ramp(i)) / factor)
+///   ramp(i) = 1 - clamp((i - low) / max(0.001, high - low), 0, 1); 0 without YaRN, where
+///   low = max(0, floor(c(beta_fast))), high = min(dims - 1, ceil(c(beta_slow))),
+///   c(beta) = dims ln(original / (2 pi beta)) / (2 ln base).
 /// Computed in f64 with our own sin, cos, exp, log, rounded once to f32; the caller keeps it.
-/// table.size() == ctx_len * dims (cos and sin interleaved).
-void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table);
+/// Requires: table.size() == ctx_len * dims (cos and sin interleaved); `factors` is empty (all 1)
+/// or dims / 2 numbers; base >= 1; every factor is finite and >= kMinRopeFactor.
+void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table,
+                std::span<const float> factors = {});
 
 /// Rotates x[t, h * head_dim + ...] in place by position pos + t:
 /// (a, b) -> (a cos - b sin, a sin + b cos), each as mul, then fma.
@@ -149,6 +179,12 @@ bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out);  ///< a * f
 bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out);                 ///< max(a, 0); NaN stays NaN
 bool silu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up,
               MatF32 out);  ///< gate / (1 + exp(-gate)) * up
+/// a / (1 + exp(-2 u)), 2 u = a * fma(a * a, c1, c0), c0 = f32(2 sqrt(2 / pi)), c1 = f32(0.044715 *
+/// 2 sqrt(2 / pi)): the tanh form of GELU.
+bool gelu(OpContext& ctx, ConstMatF32 a, MatF32 out);
+bool gelu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up, MatF32 out);  ///< gelu(gate) * up
+bool gelu_erf(OpContext& ctx, ConstMatF32 a, MatF32 out);  ///< a / 2 * (1 + erf(a / sqrt(2)))
+bool softcap(OpContext& ctx, ConstMatF32 a, float cap, MatF32 out);  ///< cap * tanh(a / cap)
 
 /// out[0, i] = mean over t of x[t, i]: sum in t ascending, then one division by T.
 bool mean_rows(OpContext& ctx, ConstMatF32 x, MatF32 out);

@@ -102,20 +102,61 @@ SinCos sin_cos_f64(double x) {
 
 constexpr std::int64_t kChunkElements = 8192;
 
+/// Largest whole number <= x, for |x| < 2^51.
+double floor_f64(double x) {
+  const double nearest = (x + kRound) - kRound;
+  return nearest > x ? nearest - 1 : nearest;
+}
+
+/// Which pairs YaRN leaves alone (up to `low`), which it divides (from `high`), and the line
+/// between.
+struct Ramp {
+  double low = 0;
+  double high = 0;
+  bool is_set = false;
+
+  /// What the frequency of pair i is multiplied with.
+  [[nodiscard]] double share(std::int64_t i, const RopeParams& params) const {
+    const double divided = 1.0 / static_cast<double>(params.factor);
+    if (!is_set) return divided;
+    const double along = (static_cast<double>(i) - low) / std::max(0.001, high - low);
+    const double kept = 1.0 - std::clamp(along, 0.0, 1.0);
+    return kept + (1.0 - kept) * divided;
+  }
+};
+
+Ramp yarn_ramp(const RopeParams& params, double log_base) {
+  if (params.original == 0) return {};
+  constexpr double kTwoPi = 0x1.921fb54442d18p+2;
+  const auto dims = static_cast<double>(params.dims);
+  // The pair that turns `beta` times in `original` positions.
+  const auto pair_of = [&](float beta) {
+    const double positions = static_cast<double>(params.original) / static_cast<double>(beta);
+    return dims * log_f64(positions / kTwoPi) / (2.0 * log_base);
+  };
+  return {std::max(0.0, floor_f64(pair_of(params.beta_fast))),
+          std::min(dims - 1.0, -floor_f64(-pair_of(params.beta_slow))), true};
+}
+
 }  // namespace
 
-void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table) {
+void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table,
+                std::span<const float> factors) {
   PX_ASSERT(params.dims > 0 && params.dims % 2 == 0 && ctx_len >= 0 && params.base > 0);
   PX_ASSERT(static_cast<std::int64_t>(table.size()) == ctx_len * params.dims);
+  PX_ASSERT(factors.empty() || static_cast<std::int64_t>(2 * factors.size()) == params.dims);
   const double log_base = log_f64(static_cast<double>(params.base));
+  const Ramp ramp = yarn_ramp(params, log_base);
+  const double magnitude = static_cast<double>(params.magnitude);
   for (std::int64_t i = 0; i < params.dims / 2; ++i) {
     const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(params.dims);
-    const double frequency = exp_f64(exponent * log_base);
+    double frequency = exp_f64(exponent * log_base) * ramp.share(i, params);
+    if (!factors.empty()) frequency /= static_cast<double>(factors[static_cast<std::size_t>(i)]);
     for (std::int64_t pos = 0; pos < ctx_len; ++pos) {
       const SinCos angle = sin_cos_f64(static_cast<double>(pos) * frequency);
       float* entry = table.data() + pos * params.dims + 2 * i;
-      entry[0] = static_cast<float>(angle.cos);
-      entry[1] = static_cast<float>(angle.sin);
+      entry[0] = static_cast<float>(angle.cos * magnitude);
+      entry[1] = static_cast<float>(angle.sin * magnitude);
     }
   }
 }

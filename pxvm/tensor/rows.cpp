@@ -50,6 +50,14 @@ bool binary(OpContext& ctx, BinaryKernel kernel, ConstMatF32 a, ConstMatF32 b, M
                       [&](std::int64_t r) { kernel(a.row(r), b.row(r), width(a), out.row(r)); });
 }
 
+using UnaryKernel = void (*)(const float*, std::size_t, float*);
+
+bool unary(OpContext& ctx, UnaryKernel kernel, ConstMatF32 a, MatF32 out) {
+  PX_ASSERT(same_shape(a, out));
+  return for_each_row(ctx, a.rows, a.cols,
+                      [&](std::int64_t r) { kernel(a.row(r), width(a), out.row(r)); });
+}
+
 /// Dequantises single rows of a packed tensor, with the arithmetic of quantize.hpp.
 class RowReader {
  public:
@@ -102,6 +110,24 @@ bool rmsnorm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps,
   });
 }
 
+bool head_norm(OpContext& ctx, ConstMatF32 x, std::span<const float> w, float eps, MatF32 out) {
+  const auto head = static_cast<std::int64_t>(w.size());
+  PX_ASSERT(same_shape(x, out) && head > 0 && x.cols % head == 0);
+  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t r) {
+    for (std::int64_t c = 0; c < x.cols; c += head)
+      ctx.kernels.rmsnorm(x.row(r) + c, w.data(), eps, w.size(), out.row(r) + c);
+  });
+}
+
+bool layernorm(OpContext& ctx, ConstMatF32 x, const LayerNormParams& params, MatF32 out) {
+  PX_ASSERT(same_shape(x, out) && params.gain.size() == width(x));
+  PX_ASSERT(params.bias.size() == width(x));
+  return for_each_row(ctx, x.rows, x.cols, [&](std::int64_t r) {
+    const LayerNormRow row{x.row(r), params.gain.data(), params.bias.data(), params.eps};
+    ctx.kernels.layernorm(row, width(x), out.row(r));
+  });
+}
+
 bool kv_append(OpContext& ctx, ConstMatF32 x, std::int64_t pos, const KvCache& cache) {
   PX_ASSERT(pos >= 0 && pos + x.rows <= cache.rows && x.cols == cache.cols);
   PX_ASSERT(cache.format != KvFormat::kQ8 || cache.cols % 32 == 0);
@@ -148,9 +174,26 @@ bool scale(OpContext& ctx, ConstMatF32 a, float factor, MatF32 out) {
 }
 
 bool relu(OpContext& ctx, ConstMatF32 a, MatF32 out) {
+  return unary(ctx, ctx.kernels.relu, a, out);
+}
+
+bool gelu(OpContext& ctx, ConstMatF32 a, MatF32 out) {
+  return unary(ctx, ctx.kernels.gelu, a, out);
+}
+
+bool gelu_mul(OpContext& ctx, ConstMatF32 gate, ConstMatF32 up, MatF32 out) {
+  return binary(ctx, ctx.kernels.gelu_mul, gate, up, out);
+}
+
+bool gelu_erf(OpContext& ctx, ConstMatF32 a, MatF32 out) {
+  return unary(ctx, ctx.kernels.gelu_erf, a, out);
+}
+
+bool softcap(OpContext& ctx, ConstMatF32 a, float cap, MatF32 out) {
   PX_ASSERT(same_shape(a, out));
-  return for_each_row(ctx, a.rows, a.cols,
-                      [&](std::int64_t r) { ctx.kernels.relu(a.row(r), width(a), out.row(r)); });
+  return for_each_row(ctx, a.rows, a.cols, [&](std::int64_t r) {
+    ctx.kernels.softcap(a.row(r), cap, width(a), out.row(r));
+  });
 }
 
 bool softmax_rows(OpContext& ctx, ConstMatF32 x, MatF32 out) {

@@ -25,7 +25,8 @@ std::uint64_t group_bytes(const tensor::PackedTensor& w) {
 OpCost cost_of(const RowOp& op) {
   OpCost cost;
   cost.tensor_bytes = bytes_of(op.d) + bytes_of(op.a) + bytes_of(op.b) + op.row.size_bytes();
-  if (op.action == Action::kRope) cost.tensor_bytes += bytes_of(op.d);  // in place: read too
+  cost.tensor_bytes += op.bias.size_bytes();
+  if (op.rope != nullptr) cost.tensor_bytes += bytes_of(op.d);  // in place: read too
   if (op.action == Action::kKvAppend) cost.tensor_bytes += cache_bytes(op.cache, op.a.rows);
   return cost;
 }

@@ -45,6 +45,7 @@ class Interpreter {
   bool op_rows(const Record& i, std::int64_t first);
   bool op_matmul(const Record& i);
   bool op_gather(const Record& i);
+  bool op_iota(const Record& i);
   bool op_mean_rows(const Record& i);
   bool op_attention(const Record& i);
   bool op_topk(const Record& i);
@@ -60,6 +61,9 @@ class Interpreter {
   /// Operands of a row operation. False: it traps.
   bool resolve(const Record& i, RowOp& op);
   bool resolve_rope(const Record& i, RowOp& op);
+  /// The table of a rotation for positions below `end`, made or grown where needed.
+  std::span<const float> rope_table(std::size_t attr, std::span<const float> factors,
+                                    std::int64_t end);
   bool resolve_kvappend(const Record& i, RowOp& op);
   /// Operands, checks and fuel of all members; true when nothing of it traps.
   bool resolve(const Group& group, BoundGroup& bound);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace pxos::vm {
 namespace {
@@ -24,6 +25,7 @@ bool Interpreter::resolve(const Record& i, RowOp& op) {
   op.action = i.action;
   switch (i.action) {
     case Action::kRope:
+    case Action::kRopeBy:
       return resolve_rope(i, op);
     case Action::kKvAppend:
       return resolve_kvappend(i, op);
@@ -35,15 +37,26 @@ bool Interpreter::resolve(const Record& i, RowOp& op) {
       op.factor = float_of(linked_.consts[static_cast<std::size_t>(i.imm)]);
       op.row = flat(t(i.b));
       break;
+    case Action::kLayerNorm:
+      op.factor = float_of(linked_.consts[static_cast<std::size_t>(i.imm)]);
+      op.row = flat(t(i.b));
+      op.bias = flat(t(i.c));
+      break;
+    case Action::kHeadNorm:
+      op.factor = linked_.attrs[static_cast<std::size_t>(i.imm)].norm_eps;
+      op.row = flat(t(i.b));
+      break;
     case Action::kAddRow:
       op.row = flat(t(i.b));
       break;
     case Action::kScale:
+    case Action::kSoftCap:
       op.factor = f32(i.b);
       break;
     case Action::kAdd:
     case Action::kMul:
     case Action::kSiluMul:
+    case Action::kGeluMul:
       op.b = const_matrix(t(i.b));
       break;
     default:
@@ -56,27 +69,51 @@ bool Interpreter::resolve(const Record& i, RowOp& op) {
 
 bool Interpreter::resolve_rope(const Record& i, RowOp& op) {
   constexpr std::int64_t kMaxPosition = 1 << 24;
-  constexpr std::int64_t kFirstTable = 512;
-  const tensor::RopeParams& params = linked_.attrs[static_cast<std::size_t>(i.imm)].rope;
+  const auto attr = static_cast<std::size_t>(i.imm);
+  const tensor::RopeParams& params = linked_.attrs[attr].rope;
   const tensor::MatF32 x = matrix(t(i.d));
   const std::int64_t pos = i64(i.a);
   if (pos < 0 || pos > kMaxPosition - x.rows) {
     return trap(TrapKind::kOutOfBounds, fmt::format("position {} + {} rows", pos, x.rows));
   }
-  std::vector<float>& table = machine_.rope_tables_[static_cast<std::size_t>(i.imm)];
-  auto rows = static_cast<std::int64_t>(table.size()) / params.dims;
-  if (pos + x.rows > rows) {
-    // Doubles: every entry is a function of its position only, so growth keeps all bits.
-    rows = std::max(kFirstTable, rows);
-    while (rows < pos + x.rows) rows *= 2;
-    table.resize(static_cast<std::size_t>(rows * params.dims));
-    tensor::rope_table(params, rows, table);
+  std::span<const float> factors;
+  if (i.action == Action::kRopeBy) {
+    factors = flat(t(i.b));
+    const auto usable = [](float factor) {
+      return factor >= tensor::kMinRopeFactor && factor <= std::numeric_limits<float>::max();
+    };
+    const auto pairs = static_cast<std::size_t>(params.dims / 2);
+    if (factors.size() != pairs || !std::all_of(factors.begin(), factors.end(), usable)) {
+      return trap(
+          TrapKind::kOutOfBounds,
+          fmt::format("{} frequency factors for {} pairs, each to be finite and at least {}",
+                      factors.size(), pairs, tensor::kMinRopeFactor));
+    }
   }
   op.d = x;
   op.pos = pos;
   op.rope = &params;
-  op.rope_table = table;
+  op.rope_table = rope_table(attr, factors, pos + x.rows);
   return true;
+}
+
+std::span<const float> Interpreter::rope_table(std::size_t attr, std::span<const float> factors,
+                                               std::int64_t end) {
+  constexpr std::int64_t kFirstTable = 512;
+  const tensor::RopeParams& params = linked_.attrs[attr].rope;
+  Machine::RopeTable& table = machine_.rope_tables_[attr];
+  auto rows = static_cast<std::int64_t>(table.entries.size()) / params.dims;
+  // The factors are compared, not remembered by place: a program may compute them.
+  const bool same =
+      std::equal(factors.begin(), factors.end(), table.factors.begin(), table.factors.end());
+  if (end <= rows && same) return table.entries;
+  // Doubles: every entry is a function of its position only, so growth keeps all bits.
+  rows = std::max(kFirstTable, rows);
+  while (rows < end) rows *= 2;
+  table.factors.assign(factors.begin(), factors.end());
+  table.entries.resize(static_cast<std::size_t>(rows * params.dims));
+  tensor::rope_table(params, rows, table.entries, table.factors);
+  return table.entries;
 }
 
 bool Interpreter::resolve_kvappend(const Record& i, RowOp& op) {

@@ -56,6 +56,23 @@ bool Interpreter::op_gather(const Record& i) {
   return kernel([&] { return tensor::gather_rows(context_, table, ids, out); });
 }
 
+bool Interpreter::op_iota(const Record& i) {
+  constexpr std::int64_t kEnd = std::int64_t{1} << 31;
+  const TensorView& target = t(i.d);
+  const std::int64_t first = i64(i.a);
+  const std::int64_t count = target.dims[0];
+  if (first < -kEnd || first > kEnd - count)
+    return trap(TrapKind::kOutOfBounds,
+                fmt::format("{} numbers from {} are not all i32", count, first));
+  if (!charge(work(count))) return false;
+  add_cost({.tensor_bytes = work(count, sizeof(std::int32_t))});
+  return kernel([&] {
+    auto* out = reinterpret_cast<std::int32_t*>(target.data);
+    for (std::int64_t n = 0; n < count; ++n) out[n] = static_cast<std::int32_t>(first + n);
+    return true;
+  });
+}
+
 bool Interpreter::op_mean_rows(const Record& i) {
   const ConstMatF32 x = const_matrix(t(i.a));
   if (x.rows == 0) return trap(TrapKind::kOutOfBounds, "mean of 0 rows");

@@ -122,15 +122,37 @@ class Linker {
         PX_TRY(const Number value, field.value.evaluate(numbers_));
         values.push_back(value);
       }
-      LinkedAttr attr;
-      if (record.kind == isa::AttrRecord::Kind::kRope) {
-        PX_TRY(attr.rope, rope_params(record, values));
-      } else {
-        PX_TRY(attr.attention, attention_params(record, values));
-      }
+      // Records that end early were made before the other fields existed: those have defaults.
+      const auto infos = isa::attr_fields(record.kind);
+      for (std::size_t i = values.size(); i < infos.size(); ++i)
+        values.push_back(Number::of(infos[i].default_value.value_or(0)));
+      PX_TRY(const LinkedAttr attr, linked_attr(record, values));
       out_.attrs.push_back(attr);
     }
     return {};
+  }
+
+  static Result<LinkedAttr> linked_attr(const isa::AttrRecord& record,
+                                        const std::vector<Number>& values) {
+    LinkedAttr attr;
+    switch (record.kind) {
+      case isa::AttrRecord::Kind::kRope: {
+        PX_TRY(attr.rope, rope_params(record, values));
+        break;
+      }
+      case isa::AttrRecord::Kind::kAttention: {
+        PX_TRY(attr.attention, attention_params(record, values));
+        break;
+      }
+      case isa::AttrRecord::Kind::kNorm:
+        attr.norm_eps = static_cast<float>(values[2].as_real());
+        if (values[0].integer < 1 || values[1].integer < 1 || !(attr.norm_eps >= 0)) {
+          return fail(Errc::kInvalid, "norm '{}': heads {}, head_dim {}, eps {} is not a norm",
+                      record.name, values[0].integer, values[1].integer, attr.norm_eps);
+        }
+        break;
+    }
+    return attr;
   }
 
   static Result<tensor::RopeParams> rope_params(const isa::AttrRecord& record,
@@ -143,15 +165,36 @@ class Linker {
     const auto pairing = static_cast<std::int64_t>(values[4].as_real());
     rope.pairing = pairing == 0 ? tensor::RopePairing::kAdjacent : tensor::RopePairing::kHalves;
     const bool sound = rope.heads > 0 && rope.head_dim > 0 && rope.dims > 0 &&
-                       rope.dims <= rope.head_dim && rope.dims % 2 == 0 && rope.base > 0 &&
-                       (pairing == 0 || pairing == 1);
+                       rope.dims <= rope.head_dim && rope.dims % 2 == 0 && rope.base >= 1 &&
+                       std::isfinite(rope.base) && (pairing == 0 || pairing == 1);
     if (!sound) {
       return fail(
           Errc::kInvalid,
           "rope '{}': heads {}, head_dim {}, dims {}, base {}, pairing {} is not a rotation",
           record.name, rope.heads, rope.head_dim, rope.dims, rope.base, pairing);
     }
+    PX_CHECK(rope_scaling(record, values, rope));
     return rope;
+  }
+
+  static Result<void> rope_scaling(const isa::AttrRecord& record, const std::vector<Number>& values,
+                                   tensor::RopeParams& rope) {
+    rope.factor = static_cast<float>(values[5].as_real());
+    rope.original = static_cast<float>(values[6].as_real());
+    rope.beta_fast = static_cast<float>(values[7].as_real());
+    rope.beta_slow = static_cast<float>(values[8].as_real());
+    rope.magnitude = static_cast<float>(values[9].as_real());
+    const auto positive = [](float value) { return value > 0 && std::isfinite(value); };
+    const bool sound = rope.factor >= tensor::kMinRopeFactor && positive(rope.factor) &&
+                       (rope.original == 0 || (positive(rope.original) && rope.base > 1)) &&
+                       positive(rope.beta_fast) && positive(rope.beta_slow) &&
+                       positive(rope.magnitude);
+    if (sound) return {};
+    return fail(Errc::kInvalid,
+                "rope '{}': factor {}, original {}, beta_fast {}, beta_slow {}, magnitude {} is no "
+                "scaling of positions",
+                record.name, rope.factor, rope.original, rope.beta_fast, rope.beta_slow,
+                rope.magnitude);
   }
 
   static Result<tensor::AttentionParams> attention_params(const isa::AttrRecord& record,

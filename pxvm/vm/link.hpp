@@ -59,6 +59,7 @@ struct LinkedTensor {
 struct LinkedAttr {
   tensor::RopeParams rope;
   tensor::AttentionParams attention;
+  float norm_eps = 0;
 };
 
 /// A program with its numbers filled in. Array elements of a region lie one after another, each

@@ -120,7 +120,12 @@ class Machine {
   tensor::Scratch scratch_;
   std::unique_ptr<ThreadPool> inline_pool_;  ///< one thread: whoever calls
   /// Rotation tables per rope record, grown on demand.
-  std::vector<std::vector<float>> rope_tables_;
+  /// Rotations of one rope record, and the frequency factors they were made with (rope.by).
+  struct RopeTable {
+    std::vector<float> factors;
+    std::vector<float> entries;
+  };
+  std::vector<RopeTable> rope_tables_;
 
   std::array<std::uint64_t, 256> scalars_{};
   std::array<TensorView, 256> tensors_{};

@@ -54,11 +54,18 @@ bool is_row_operation(Opcode opcode) {
     case Opcode::kScale:
     case Opcode::kRelu:
     case Opcode::kSiluMul:
+    case Opcode::kGelu:
+    case Opcode::kGeluMul:
+    case Opcode::kGeluErf:
+    case Opcode::kSoftCap:
     case Opcode::kCopy:
     case Opcode::kFill:
     case Opcode::kRmsNorm:
+    case Opcode::kLayerNorm:
+    case Opcode::kHeadNorm:
     case Opcode::kSoftmax:
     case Opcode::kRope:
+    case Opcode::kRopeBy:
     case Opcode::kKvAppend:
       return true;
     default:
@@ -129,7 +136,8 @@ class GroupBuilder {
       return true;
     }
     const bool taken = accesses.known && accesses.count > 0 &&
-                       (opcode == Opcode::kMatmul ? take_product(accesses) : take_row(accesses));
+                       (opcode == Opcode::kMatmul ? take_product(accesses)
+                                                  : table_is_free(pc) && take_row(accesses));
     if (taken) group_.end = static_cast<std::uint32_t>(pc + 1);
     return taken;
   }
@@ -149,6 +157,20 @@ class GroupBuilder {
     const isa::Polynomial& rows = program_.tensors[access.type].dims.front();
     if (!row_count_) row_count_ = &rows;
     return *row_count_ == rows;
+  }
+
+  /// Resolving a rotation may grow or remake the table of its record. So a group uses each once, or
+  /// for the same positions, whose table is there by then.
+  bool table_is_free(std::size_t pc) {
+    const Instruction& i = program_.code[pc];
+    if (i.opcode() != Opcode::kRope && i.opcode() != Opcode::kRopeBy) return true;
+    for (const Instruction& other : rotations_) {
+      const bool same_positions =
+          i.opcode() == Opcode::kRope && other.opcode() == Opcode::kRope && i.a == other.a;
+      if (other.imm == i.imm && !same_positions) return false;
+    }
+    rotations_.push_back(i);
+    return true;
   }
 
   bool take_row(const Accesses& accesses) {
@@ -201,6 +223,7 @@ class GroupBuilder {
   Roots caches_;         ///< by kvappend
   Roots whole_readers_;  ///< read as a vector or through a view: other rows than t
   Roots results_;        ///< of products
+  std::vector<Instruction> rotations_;
   Access x_;
   bool rebinds_x_ = false;
 };

@@ -18,8 +18,16 @@ std::uint64_t work_of(const RowOp& op) {
       static_cast<std::uint64_t>(op.rows()) * static_cast<std::uint64_t>(op.cols());
   switch (op.action) {
     case Action::kRmsNorm:
+    case Action::kHeadNorm:
     case Action::kRope:
+    case Action::kRopeBy:
       return elements * 2;
+    case Action::kLayerNorm:
+      return elements * 4;
+    case Action::kGelu:
+    case Action::kGeluMul:
+    case Action::kGeluErf:
+    case Action::kSoftCap:
     case Action::kSoftmax:
       return elements * 8;
     default:
@@ -45,6 +53,14 @@ bool apply(tensor::OpContext& context, const RowOp& op, std::int64_t first, std:
       return tensor::relu(context, a, d);
     case Action::kSiluMul:
       return tensor::silu_mul(context, a, b, d);
+    case Action::kGelu:
+      return tensor::gelu(context, a, d);
+    case Action::kGeluMul:
+      return tensor::gelu_mul(context, a, b, d);
+    case Action::kGeluErf:
+      return tensor::gelu_erf(context, a, d);
+    case Action::kSoftCap:
+      return tensor::softcap(context, a, op.factor, d);
     case Action::kCopy:
       std::memmove(d.data, a.data, elements * sizeof(float));
       return true;
@@ -53,9 +69,14 @@ bool apply(tensor::OpContext& context, const RowOp& op, std::int64_t first, std:
       return true;
     case Action::kRmsNorm:
       return tensor::rmsnorm(context, a, op.row, op.factor, d);
+    case Action::kHeadNorm:
+      return tensor::head_norm(context, a, op.row, op.factor, d);
+    case Action::kLayerNorm:
+      return tensor::layernorm(context, a, {op.row, op.bias, op.factor}, d);
     case Action::kSoftmax:
       return tensor::softmax_rows(context, a, d);
     case Action::kRope:
+    case Action::kRopeBy:
       return tensor::rope(context, *op.rope, op.rope_table, op.pos + first, d);
     case Action::kKvAppend:
       return tensor::kv_append(context, a, op.pos + first, op.cache);

@@ -13,12 +13,14 @@ namespace pxos::vm {
 
 struct RowOp {
   Action action = Action::kFill;
-  tensor::MatF32 d;            ///< [T, C]; not of kvappend
-  tensor::ConstMatF32 a;       ///< [T, C]; not of fill and rope
-  tensor::ConstMatF32 b;       ///< [T, C]; of add, mul and silumul
-  std::span<const float> row;  ///< [C]; of rmsnorm and addrow
-  float factor = 0;            ///< of scale and fill; eps of rmsnorm
-  std::int64_t pos = 0;        ///< of rope and kvappend: position of row 0
+  tensor::MatF32 d;       ///< [T, C]; not of kvappend
+  tensor::ConstMatF32 a;  ///< [T, C]; not of fill and rope
+  tensor::ConstMatF32 b;  ///< [T, C]; of add, mul and silumul
+  /// [C] of addrow and the norms, [head_dim] of headnorm, which is as long as a head.
+  std::span<const float> row;
+  std::span<const float> bias;  ///< [C]; of layernorm
+  float factor = 0;             ///< of scale, fill and softcap; eps of the norms
+  std::int64_t pos = 0;         ///< of rope and kvappend: position of row 0
   const tensor::RopeParams* rope = nullptr;
   std::span<const float> rope_table;
   tensor::KvCache cache;  ///< of kvappend

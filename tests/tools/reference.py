@@ -12,7 +12,8 @@ KINDS = {"rd": "scalar, written", "rs": "scalar", "tf": "f32 matrix", "tF": "f32
          "tw": "weights, any dtype", "ti": "i32 tensor", "tI": "i32 tensor, written", "tu": "u8 tensor",
          "tU": "u8 tensor, written", "th": "f16 tensor", "tH": "f16 tensor, written", "ta": "any plain tensor",
          "tS": "view, set", "decl": "tensor array", "imm": "integer", "const": "scalar constant", "str": "string",
-         "label": "branch target", "host": "host call", "rope": "rope record", "attn": "attention record"}
+         "label": "branch target", "host": "host call", "rope": "rope record", "attn": "attention record",
+         "norm": "norm record"}
 GENERATED = "<!-- Made by tests/tools/reference.py from {}; do not edit. -->\n\n"
 
 

@@ -24,6 +24,7 @@ constexpr const MatmulKernels& kMatmul = kAvx512Matmul;
 // clang-format off
 #include "pxvm/tensor/kernels/vec_avx512.inl"
 #include "pxvm/tensor/kernels/body_rows.inl"
+#include "pxvm/tensor/kernels/body_activations.inl"
 #include "pxvm/tensor/kernels/body_attention.inl"
 // clang-format on
 

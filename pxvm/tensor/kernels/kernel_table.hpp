@@ -93,6 +93,13 @@ struct RopeRow {
   std::uint32_t halves;  ///< 0: pairs (2 i, 2 i + 1); 1: pairs (i, i + dims / 2)
 };
 
+struct LayerNormRow {
+  const float* x;
+  const float* gain;
+  const float* bias;
+  float eps;
+};
+
 struct MatmulKernels {
   std::uint32_t panel_tokens;  ///< best panel width for many tokens, <= kMaxPanelTokens
   std::uint32_t tile_groups;   ///< row groups of a tile: chunks of whole tiles waste nothing
@@ -141,8 +148,14 @@ struct KernelTable {
   void (*scale)(const float* a, float factor, std::size_t n, float* out);
   void (*relu)(const float* a, std::size_t n, float* out);
   void (*silu_mul)(const float* gate, const float* up, std::size_t n, float* out);
+  void (*layernorm)(const LayerNormRow& row, std::size_t n, float* out);
+  void (*gelu)(const float* a, std::size_t n, float* out);
+  void (*gelu_mul)(const float* a, const float* b, std::size_t n, float* out);
+  void (*gelu_erf)(const float* a, std::size_t n, float* out);
+  void (*softcap)(const float* a, float cap, std::size_t n, float* out);
   void (*exp)(const float* a, std::size_t n, float* out);   ///< for tests
   void (*tanh)(const float* a, std::size_t n, float* out);  ///< for tests
+  void (*erf)(const float* a, std::size_t n, float* out);   ///< for tests
 };
 
 }  // namespace pxos::tensor

@@ -22,6 +22,7 @@ constexpr const MatmulKernels& kMatmul = kScalarMatmul;
 // clang-format off
 #include "pxvm/tensor/kernels/vec_scalar.inl"
 #include "pxvm/tensor/kernels/body_rows.inl"
+#include "pxvm/tensor/kernels/body_activations.inl"
 #include "pxvm/tensor/kernels/body_attention.inl"
 // clang-format on
 

@@ -155,8 +155,14 @@ TEST_CASE("declarations: tensors", "[isa]") {
 
 TEST_CASE("declarations: attribute records", "[isa]") {
   check({
-      {"a field is missing", [](auto& b) { b.program.attrs[0].fields.pop_back(); },
-       "attribute 'rot': rope has 5 fields, found 4"},
+      {"a field is missing", [](auto& b) { b.program.attrs[0].fields.resize(4); },
+       "attribute 'rot': rope has 5 to 10 fields, found 4"},
+      {"a field is missing where none came later",
+       [](auto& b) { b.program.attrs[1].fields.pop_back(); },
+       "attribute 'att': attention has 6 fields, found 5"},
+      {"a field too many",
+       [](auto& b) { b.program.attrs[0].fields.push_back(b.program.attrs[0].fields[0]); },
+       "attribute 'rot': rope has 5 to 10 fields, found 11"},
       {"a field of another name", [](auto& b) { b.program.attrs[0].fields[0].name = "head"; },
        "attribute 'rot': field 'head' where 'heads' is expected"},
       {"no integer", [](auto& b) { b.program.attrs[1].fields[0].integer.reset(); },
@@ -172,6 +178,14 @@ TEST_CASE("declarations: attribute records", "[isa]") {
       {"name twice", [](auto& b) { b.program.attrs[1].name = "rot"; },
        "attribute 'rot': the name is declared twice"},
   });
+}
+
+TEST_CASE("declarations: a rope record may end after any field that came later", "[isa]") {
+  for (std::size_t fields = 5; fields <= 10; ++fields) {
+    ProgramBuilder b = test::small_transformer();
+    b.program.attrs[0].fields.resize(fields);
+    CHECK(findings_of(b.program).empty());
+  }
 }
 
 TEST_CASE("declarations: entries", "[isa]") {

@@ -161,6 +161,7 @@ class ProgramBuilder {
         return static_cast<std::int32_t>(index(program.consts, text));
       case isa::OperandKind::kRopeAttr:
       case isa::OperandKind::kAttentionAttr:
+      case isa::OperandKind::kNormAttr:
         return static_cast<std::int32_t>(index(program.attrs, text));
       case isa::OperandKind::kHost:
         return static_cast<std::int32_t>(isa::find_host_call(text)->call);

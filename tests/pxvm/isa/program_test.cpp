@@ -86,7 +86,7 @@ TEST_CASE("program: entries and tensors are found by name", "[isa]") {
 TEST_CASE("program: attribute records list each field once", "[isa]") {
   CHECK(attr_kind_name(AttrRecord::Kind::kRope) == "rope");
   CHECK(attr_kind_name(AttrRecord::Kind::kAttention) == "attention");
-  CHECK(attr_fields(AttrRecord::Kind::kRope).size() == 5);
+  CHECK(attr_fields(AttrRecord::Kind::kRope).size() == 10);
   const auto fields = attr_fields(AttrRecord::Kind::kAttention);
   REQUIRE(fields.size() == 6);
   CHECK(fields[4].name == "window");

@@ -1,5 +1,6 @@
 #include "tests/pxvm/tensor/tensor_fixture.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <catch2/catch.hpp>
@@ -69,6 +70,75 @@ TEST_CASE("rope_table is the correctly rounded angle almost everywhere", "[tenso
     // Half an ulp of f32 below one is 2^-25; the angle's own f64 error is below 4096 * 2^-52.
     CHECK(worst <= 0x1.001p-25);
   }
+}
+
+namespace {
+
+/// The worst difference to magnitude * (cos, sin) of pos * f[i] over all entries.
+double table_error(const RopeParams& p, const std::vector<float>& factors,
+                   const std::vector<double>& frequencies) {
+  constexpr std::int64_t kPositions = 256;
+  std::vector<float> table(static_cast<std::size_t>(kPositions * p.dims));
+  rope_table(p, kPositions, table, factors);
+  double worst = 0;
+  for (std::size_t pos = 0; pos < kPositions; ++pos) {
+    for (std::size_t i = 0; i < frequencies.size(); ++i) {
+      const double angle = static_cast<double>(pos) * frequencies[i];
+      const float* entry = table.data() + pos * frequencies.size() * 2 + 2 * i;
+      const double size = static_cast<double>(p.magnitude);
+      worst = std::max(worst, std::abs(static_cast<double>(entry[0]) - size * std::cos(angle)));
+      worst = std::max(worst, std::abs(static_cast<double>(entry[1]) - size * std::sin(angle)));
+    }
+  }
+  return worst;
+}
+
+std::vector<double> plain_frequencies(const RopeParams& p) {
+  std::vector<double> out;
+  for (std::int64_t i = 0; i < p.dims / 2; ++i)
+    out.push_back(std::pow(static_cast<double>(p.base),
+                           -2.0 * static_cast<double>(i) / static_cast<double>(p.dims)));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("rope_table divides frequencies by the factor and by the list of factors",
+          "[tensor][rope]") {
+  RopeParams p = make_params(1, 32, 32, RopePairing::kHalves);
+  p.factor = 4;
+  p.magnitude = 1.25F;
+  std::vector<double> frequencies = plain_frequencies(p);
+  for (double& f : frequencies) f /= 4;
+  // Numbers up to 1.25: half an ulp is 2^-24.
+  CHECK(table_error(p, {}, frequencies) <= 0x1.001p-24 + 0x1p-40);
+  std::vector<float> factors;
+  for (std::size_t i = 0; i < 16; ++i) {
+    factors.push_back(1.0F + 0.7F * static_cast<float>(i));
+    frequencies[i] /= static_cast<double>(factors[i]);
+  }
+  CHECK(table_error(p, factors, frequencies) <= 0x1.001p-24 + 0x1p-40);
+}
+
+TEST_CASE("rope_table follows YaRN: fast pairs stay, slow pairs are divided, a ramp between",
+          "[tensor][rope]") {
+  RopeParams p = make_params(1, 64, 64, RopePairing::kHalves);
+  p.base = 1e6F;
+  p.factor = 4;
+  p.original = 4096;
+  // The equations of ops.hpp with libm.
+  const auto pair_of = [&](double beta) {
+    return 64 * std::log(4096 / (beta * 2 * std::acos(-1.0))) / (2 * std::log(1e6));
+  };
+  const double low = std::floor(pair_of(32));
+  const double high = std::ceil(pair_of(1));
+  REQUIRE((low == 6 && high == 16));
+  std::vector<double> frequencies = plain_frequencies(p);
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const double mix = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    frequencies[i] = frequencies[i] * (1 - mix) + frequencies[i] / 4 * mix;
+  }
+  CHECK(table_error(p, {}, frequencies) <= 0x1.001p-25 + 0x1p-40);
 }
 
 TEST_CASE("rope_table starts without rotation", "[tensor][rope]") {

@@ -102,6 +102,63 @@ TEST_CASE("rmsnorm follows its documented order", "[tensor][rows]") {
   }
 }
 
+TEST_CASE("head_norm is rmsnorm of every head", "[tensor][rows]") {
+  for (const std::int64_t head : {16, 33, 64}) {
+    const OwnedF32 x = test::random_matrix(5, 3 * head, 21);
+    const OwnedF32 w = test::random_matrix(1, head, 22);
+    OwnedF32 expected(5, 3 * head);
+    test::with_context(test::all_variants().front(), [&](OpContext& ctx) {
+      for (std::int64_t r = 0; r < 5; ++r) {
+        for (std::int64_t h = 0; h < 3; ++h) {
+          const std::int64_t at = (3 * r + h) * head;
+          REQUIRE(rmsnorm(ctx, {x.values.data() + at, 1, head, head}, w.values, 1e-6F,
+                          {expected.values.data() + at, 1, head, head}));
+        }
+      }
+    });
+    check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+      return head_norm(ctx, x.view(), w.values, 1e-6F, out);
+    });
+  }
+}
+
+TEST_CASE("layernorm follows its documented order", "[tensor][rows]") {
+  for (const std::int64_t n : kWidths) {
+    const OwnedF32 x = test::random_matrix(3, n, 23);
+    const OwnedF32 gain = test::random_matrix(1, n, 24);
+    const OwnedF32 bias = test::random_matrix(1, n, 25);
+    OwnedF32 expected(3, n);
+    for (std::int64_t r = 0; r < 3; ++r) {
+      const float sum = sum_in_lanes(n, [&](std::int64_t i, float s) { return s + x.at(r, i); });
+      const float mean = sum / static_cast<float>(n);
+      const float squares = sum_in_lanes(n, [&](std::int64_t i, float s) {
+        return std::fma(x.at(r, i) - mean, x.at(r, i) - mean, s);
+      });
+      const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(n) + 1e-5F);
+      for (std::int64_t i = 0; i < n; ++i)
+        expected.at(r, i) = std::fma((x.at(r, i) - mean) * inverse, gain.at(0, i), bias.at(0, i));
+    }
+    const LayerNormParams params{gain.values, bias.values, 1e-5F};
+    check_bits(expected,
+               [&](OpContext& ctx, MatF32 out) { return layernorm(ctx, x.view(), params, out); });
+    check_bits(expected, [&](OpContext& ctx, MatF32 out) {  // in place
+      std::copy(x.values.begin(), x.values.end(), out.data);
+      return layernorm(ctx, {out.data, 3, n, n}, params, out);
+    });
+  }
+}
+
+TEST_CASE("layernorm of equal numbers is its bias", "[tensor][rows]") {
+  // The squares of differences would be 1e12 * 2^-24 if the mean were not taken off first.
+  OwnedF32 x(1, 48);
+  std::fill(x.values.begin(), x.values.end(), 1e6F);
+  const OwnedF32 gain = test::random_matrix(1, 48, 26);
+  const OwnedF32 bias = test::random_matrix(1, 48, 27);
+  check_bits(bias, [&](OpContext& ctx, MatF32 out) {
+    return layernorm(ctx, x.view(), {gain.values, bias.values, 1e-5F}, out);
+  });
+}
+
 TEST_CASE("element-wise operations are one rounding each", "[tensor][rows]") {
   for (const std::int64_t n : kWidths) {
     const OwnedF32 a = test::random_matrix(17, n, 3);
@@ -187,6 +244,84 @@ TEST_CASE("tanh is within two ulps over its whole range", "[tensor][rows]") {
     worst = std::max(worst, ulps(first[i], std::tanh(static_cast<double>(x[i]))));
   }
   CHECK(worst <= 2.0);
+}
+
+TEST_CASE("erf is within two ulps over its whole range", "[tensor][rows]") {
+  std::vector<float> x;
+  for (std::uint32_t bits = 0; bits < 0x7f80'0000U; bits += 9973) {
+    x.push_back(std::bit_cast<float>(bits));
+    x.push_back(-x.back());
+  }
+  std::vector<float> first;
+  for (const KernelTable* kernels : available_kernels()) {
+    std::vector<float> y(x.size());
+    kernels->erf(x.data(), x.size(), y.data());
+    if (first.empty()) first = y;
+    CHECK(bits_of(y) == bits_of(first));
+  }
+  double worst = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    worst = std::max(worst, ulps(first[i], std::erf(static_cast<double>(x[i]))));
+  }
+  CHECK(worst <= 2.0);
+}
+
+TEST_CASE("both forms of gelu equal their equations", "[tensor][rows]") {
+  OwnedF32 x(1, 4001);
+  for (std::int64_t i = 0; i < 4001; ++i) x.at(0, i) = static_cast<float>(i - 2000) / 200.0F;
+  const OwnedF32 curved =
+      same_everywhere(1, 4001, [&](OpContext& ctx, MatF32 y) { return gelu(ctx, x.view(), y); });
+  const OwnedF32 exact = same_everywhere(
+      1, 4001, [&](OpContext& ctx, MatF32 y) { return gelu_erf(ctx, x.view(), y); });
+  for (std::size_t i = 0; i < x.values.size(); ++i) {
+    const double a = static_cast<double>(x.values[i]);
+    const double u = std::sqrt(2 / std::acos(-1.0)) * (a + 0.044715 * a * a * a);
+    // u is right to about 3 roundings, so e^(-2 u) to 6 |u| of them; the quotient adds a few.
+    const double tanh_form = a / (1 + std::exp(-2 * u));
+    CHECK(std::abs(static_cast<double>(curved.values[i]) - tanh_form) <=
+          (6 * std::abs(u) + 4) * 0x1p-24 * std::abs(tanh_form) + 1e-42);
+    // 1 + erf loses what is small: two ulps of 1 times a / 2, and the final rounding.
+    const double erf_form = a / 2 * (1 + std::erf(a / std::sqrt(2.0)));
+    CHECK(std::abs(static_cast<double>(exact.values[i]) - erf_form) <=
+          (3 * std::abs(a) + std::abs(erf_form)) * 0x1p-24);
+  }
+}
+
+TEST_CASE("gelu_mul is gelu times its partner", "[tensor][rows]") {
+  for (const std::int64_t n : kWidths) {
+    const OwnedF32 gate = test::random_matrix(3, n, 28);
+    const OwnedF32 up = test::random_matrix(3, n, 29);
+    const OwnedF32 bent =
+        same_everywhere(3, n, [&](OpContext& ctx, MatF32 y) { return gelu(ctx, gate.view(), y); });
+    check_bits(map(bent, [&](auto r, auto c) { return bent.at(r, c) * up.at(r, c); }),
+               [&](OpContext& ctx, MatF32 y) { return gelu_mul(ctx, gate.view(), up.view(), y); });
+  }
+}
+
+TEST_CASE("softcap bends numbers into its range", "[tensor][rows]") {
+  OwnedF32 x(1, 21);
+  for (std::int64_t i = 0; i < 21; ++i) x.at(0, i) = static_cast<float>(i - 10) * 13.0F;
+  const OwnedF32 out = same_everywhere(
+      1, 21, [&](OpContext& ctx, MatF32 y) { return softcap(ctx, x.view(), 30.0F, y); });
+  for (std::int64_t i = 0; i < 21; ++i) {
+    const double exact = 30 * std::tanh(static_cast<double>(x.at(0, i)) / 30);
+    CHECK(ulps(out.at(0, i), exact) <= 4);  // quotient, tanh (2 ulps) and product
+  }
+}
+
+TEST_CASE("gelu, erf and softcap keep NaN and know their limits", "[tensor][rows]") {
+  for (const KernelTable* kernels : available_kernels()) {
+    const float in[4] = {kNan, kInf, 60.0F, -60.0F};
+    float bent[4], exact[4], soft[4], erf[4];
+    kernels->gelu(in, 4, bent);
+    kernels->gelu_erf(in, 4, exact);
+    kernels->softcap(in, 2.0F, 4, soft);
+    kernels->erf(in, 4, erf);
+    for (const float* out : {bent, exact, soft, erf}) CHECK(std::isnan(out[0]));
+    CHECK((bent[1] == kInf && exact[1] == kInf && soft[1] == 2.0F && erf[1] == 1.0F));
+    CHECK((bent[2] == 60.0F && exact[2] == 60.0F && soft[2] == 2.0F && erf[3] == -1.0F));
+    CHECK((bent[3] == 0.0F && exact[3] == 0.0F && soft[3] == -2.0F));
+  }
 }
 
 TEST_CASE("exp and tanh of special values", "[tensor][rows]") {

@@ -27,6 +27,9 @@ constexpr const char* kHead = R"(
 .const half : f32 = 0.5
 .import w[3] : weight[dim, dim] = "w.{}"
 .import g[3] : f32[dim] = "g.{}"
+.import few : f32[8] = "few"
+.import factors : f32[3] = "factors"
+.attr heads = norm(heads: 4, head_dim: 8, eps: 1e-5)
 .region cache : f16[64, dim]
 .region other : f16[64, dim]
 .temp a : f32[T, dim]
@@ -52,7 +55,7 @@ std::string random_instruction(CounterRng& rng) {
   };
   const auto written = [&] { return pick({"a", "b", "c", "a", "b", "c", "big"}); };
   const auto read = [&] { return pick({"a", "b", "c", "x", "v"}); };
-  switch (rng.next_u32() % 14) {
+  switch (rng.next_u32() % 20) {
     case 0:
       return "    add " + written() + ", " + read() + ", " + read() + "\n";
     case 1:
@@ -78,6 +81,18 @@ std::string random_instruction(CounterRng& rng) {
       return "    rows v, " + pick({"a, zero", "big, zero", "big, l"}) + "\n";
     case 11:
       return "    fill " + written() + ", f\n";
+    case 13:
+      return "    gelu " + written() + ", " + read() + "\n";
+    case 14:
+      return "    gelumul " + written() + ", " + read() + ", " + read() + "\n";
+    case 15:
+      return "    layernorm " + written() + ", " + read() + ", g[l], g[zero], eps\n";
+    case 16:
+      return "    headnorm " + written() + ", " + read() + ", few, heads\n";
+    case 17:
+      return "    rope.by " + written() + ", " + pick({"pos", "l"}) + ", factors, halves\n";
+    case 18:
+      return "    softcap " + written() + ", " + read() + ", f\n    gelu.erf b, " + read() + "\n";
     case 12:
       return "    rmsnorm " + written() + ", " + read() + ", g[l], eps\n";
     default:
@@ -130,6 +145,11 @@ void append_bits(vm::Machine& machine, const char* name, std::vector<std::uint32
   }
 }
 
+void add_small_vectors(Guest& guest) {
+  guest.add_vector("few", {1.0F, 0.5F, -2.0F, 1.5F, 0.25F, 3.0F, -1.0F, 1.0F});
+  guest.add_vector("factors", {1.0F, 2.5F, 32.0F});
+}
+
 Outcome run(const std::string& program, const Setup& setup) {
   Guest guest;
   guest.integers = {{"dim", kWidth}};
@@ -145,6 +165,7 @@ Outcome run(const std::string& program, const Setup& setup) {
     for (float& one : vector) one = value();
     guest.add_vector(std::string("g.") + index, vector);
   }
+  add_small_vectors(guest);
   const auto machine = guest.load(program, setup.fuel);
   INFO(program << (machine ? "" : machine.error().message));
   REQUIRE(machine);
@@ -225,6 +246,7 @@ TEST_CASE("the stop flag ends a group as an interruption", "[vm][fusion]") {
                      std::vector<float>(kWidth * kWidth, 0.5F));
     guest.add_vector(std::string("g.") + index, std::vector<float>(kWidth, 1.0F));
   }
+  add_small_vectors(guest);
   const auto machine = guest.load(std::string(kHead) +
                                   "    rmsnorm b, a, g[l], eps\n    matmul c, w[l], b\n    halt\n");
   REQUIRE(machine);

@@ -187,6 +187,80 @@ TEST_CASE("gather refuses ids outside the table", "[vm]") {
   CHECK(done.error().message.find("id 3 at position 1, the table has 3 rows") != std::string::npos);
 }
 
+TEST_CASE("iota counts from a register and traps outside i32", "[vm]") {
+  test::Guest guest;
+  const auto machine = guest.load(R"(
+.dim T = 1..8
+.entry main(first: i64, T: i64) -> ids: i32[T]
+    iota ids, first
+    halt
+)");
+  REQUIRE(machine);
+  REQUIRE((*machine)->call("main", {{7, 3}, {}}));
+  std::int32_t ids[3] = {};
+  std::memcpy(ids, (*machine)->memory("ids")->data(), sizeof ids);
+  CHECK((ids[0] == 7 && ids[1] == 8 && ids[2] == 9));
+  CHECK((*machine)->call("main", {{0x7FFFFFFD, 3}, {}}));
+  for (const std::int64_t first : {std::int64_t{0x7FFFFFFE}, -0x80000001L}) {
+    const auto done = (*machine)->call("main", {{first, 3}, {}});
+    REQUIRE_FALSE(done);
+    CHECK(done.error().message.find("not all i32") != std::string::npos);
+  }
+}
+
+TEST_CASE("rope.by refuses factors that are no scaling", "[vm]") {
+  const std::string text = R"(
+.import factors : f32[4] = "factors"
+.attr rot = rope(heads: 1, head_dim: 8, dims: 8, base: 10000.0)
+.entry main(x: f32[1, 8]) -> y: f32[1, 8]
+    copy y, x
+    rope.by y, 3, factors, rot
+    halt
+)";
+  for (const float wrong : {0.0F, -1.0F, 0.1F, std::nanf(""), INFINITY}) {
+    test::Guest guest;
+    guest.add_vector("factors", {1, 1, wrong, 1});
+    const auto machine = guest.load(text);
+    REQUIRE(machine);
+    const auto done = (*machine)->call("main", {});
+    REQUIRE_FALSE(done);
+    CHECK(done.error().message.find("frequency factors") != std::string::npos);
+  }
+}
+
+TEST_CASE("rope.by makes its table again when the factors are others", "[vm]") {
+  test::Guest guest;
+  guest.add_vector("ones", {1, 1});
+  guest.add_vector("twos", {2, 2});
+  const auto machine = guest.load(R"(
+.import ones : f32[2] = "ones"
+.import twos : f32[2] = "twos"
+.attr rot = rope(heads: 1, head_dim: 4, dims: 4, base: 10000.0)
+.attr slow = rope(heads: 1, head_dim: 4, dims: 4, base: 10000.0, factor: 2.0)
+.entry main(x: f32[1, 4]) -> a: f32[1, 4], b: f32[1, 4], c: f32[1, 4], d: f32[1, 4]
+    copy a, x
+    copy b, x
+    copy c, x
+    copy d, x
+    rope.by a, 5, ones, rot
+    rope.by b, 5, twos, rot
+    rope c, 5, rot
+    rope d, 5, slow
+    halt
+)");
+  REQUIRE(machine);
+  const float x[4] = {1, 2, 3, 4};
+  std::memcpy((*machine)->memory("x")->data(), x, sizeof x);
+  REQUIRE((*machine)->call("main", {}));
+  const auto row = [&](const char* name) {
+    const auto memory = *(*machine)->memory(name);
+    return std::vector<std::uint8_t>(memory.begin(), memory.begin() + sizeof x);
+  };
+  CHECK(row("a") == row("c"));
+  CHECK(row("b") == row("d"));
+  CHECK(row("a") != row("b"));
+}
+
 TEST_CASE("an array import is bound by index and checked", "[vm]") {
   const std::string text =
       ".program a\n.param n\n.import w[2] : weight[2, 2] = \"w.{}\"\n"
