@@ -20,27 +20,27 @@ constexpr std::array<SyntheticModel, 5> kModels{{
     {"qwen2.5-0.5b",
      "0.5b",
      "qwen2",
-     {{}, 24, 896, 14, 2, 64, 4864, 151936, 32768, 64, 1e6, 1e-6},
+     {nullptr, 24, 896, 14, 2, 64, 4864, 151936, 32768, 64, 1e6, 1e-6},
      false},
     {"qwen2.5-1.5b",
      "1.5b",
      "qwen2",
-     {{}, 28, 1536, 12, 2, 128, 8960, 151936, 32768, 128, 1e6, 1e-6},
+     {nullptr, 28, 1536, 12, 2, 128, 8960, 151936, 32768, 128, 1e6, 1e-6},
      false},
     {"qwen2.5-7b",
      "7b",
      "qwen2",
-     {{}, 28, 3584, 28, 4, 128, 18944, 152064, 32768, 128, 1e6, 1e-6},
+     {nullptr, 28, 3584, 28, 4, 128, 18944, 152064, 32768, 128, 1e6, 1e-6},
      true},
     {"llama-3.2-1b",
      "1b",
      "llama",
-     {{}, 16, 2048, 32, 8, 64, 8192, 128256, 131072, 64, 5e5, 1e-5},
+     {nullptr, 16, 2048, 32, 8, 64, 8192, 128256, 131072, 64, 5e5, 1e-5},
      false},
     {"smollm2-135m",
      "135m",
      "llama",
-     {{}, 30, 576, 9, 3, 64, 1536, 49152, 8192, 64, 1e5, 1e-5},
+     {nullptr, 30, 576, 9, 3, 64, 1536, 49152, 8192, 64, 1e5, 1e-5},
      false},
 }};
 
@@ -121,7 +121,7 @@ Result<SyntheticModel> find_synthetic_model(std::string_view name) {
   for (const SyntheticModel& row : kModels) {
     if (row.name == name || row.alias == name) {
       SyntheticModel model = row;
-      PX_TRY(model.shape.family, find_llama_family(model.program));
+      PX_TRY(model.shape.architecture, find_architecture(model.program));
       return model;
     }
     names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", row.name, row.alias);
@@ -132,8 +132,8 @@ Result<SyntheticModel> find_synthetic_model(std::string_view name) {
 Result<std::vector<pixelfs::TensorInput>> synthetic_tensors(const SyntheticModel& model,
                                                             std::string_view weights) {
   std::vector<pixelfs::TensorInput> out;
-  const std::int64_t per_layer = model.shape.family.qkv_bias ? 12 : 9;
-  for (const LlamaTensor& tensor : llama_layout(model.shape, model.own_head)) {
+  const auto per_layer = static_cast<std::int64_t>(model.shape.architecture->layer.size());
+  for (const LayoutTensor& tensor : model_layout(model.shape, model.own_head)) {
     if (tensor.shape.size() == 1) {
       out.push_back(synthetic_vector(tensor.name, tensor.shape[0]));
       continue;

@@ -2,8 +2,8 @@
 // Whole models of known shapes with random weights, as real cartridges: the dimensions and the
 // program of the original, written through the sheet writer. For measuring speed, not for talking.
 
+#include "cartridges/import/architecture.hpp"
 #include "cartridges/import/import.hpp"
-#include "cartridges/import/llama_gguf.hpp"
 #include "pixelfs/sheet.hpp"
 
 #include <span>
@@ -16,7 +16,7 @@ struct SyntheticModel {
   std::string_view name;     ///< "qwen2.5-0.5b"
   std::string_view alias;    ///< "0.5b"
   std::string_view program;  ///< the architecture
-  LlamaShape shape;          ///< `family` is filled in by find_synthetic_model
+  ModelShape shape;          ///< `architecture` is filled in by find_synthetic_model
   bool own_head = false;
 };
 

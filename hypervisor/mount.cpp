@@ -192,7 +192,9 @@ Result<void> Mount::step(std::span<const std::int32_t> tokens, std::int64_t n_ou
 
 Result<std::span<const float>> Mount::evaluate(std::span<const std::int32_t> tokens,
                                                std::int64_t n_out) {
-  if (!has_model()) return fail(Errc::kUnsupported, "cartridge '{}' has no language model", name_);
+  // A model of token ids without text has no tokenizer, but it can be asked.
+  if (machine_->linked().program().find_entry("forward") == nullptr)
+    return fail(Errc::kUnsupported, "cartridge '{}' has no language model", name_);
   if (n_out < 1 || n_out > kMaxLogitRows || n_out > static_cast<std::int64_t>(tokens.size())) {
     return fail(Errc::kUsage, "logits of {} of {} tokens asked for", n_out, tokens.size());
   }

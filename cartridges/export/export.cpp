@@ -2,8 +2,8 @@
 
 #include "cartridges/entry_name.hpp"
 #include "cartridges/export/gguf_writer.hpp"
+#include "cartridges/import/architecture.hpp"
 #include "cartridges/import/gguf.hpp"
-#include "cartridges/import/llama_gguf.hpp"
 #include "cartridges/import/model_entries.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/checked.hpp"
@@ -118,20 +118,20 @@ Result<std::int64_t> parameter(const Manifest& manifest, std::string_view name) 
 }
 
 Result<void> put_shape(const Manifest& manifest, GgufWriter& out) {
-  PX_TRY(const LlamaFamily family, find_llama_family(manifest.architecture));
+  PX_TRY(const Architecture* family, find_architecture(manifest.architecture));
   PX_TRY(const std::int64_t pairing, parameter(manifest, "rope_pairing"));
-  if (pairing != family.rope_pairing)
+  if (pairing != family->rope_pairing)
     return fail(Errc::kUnsupported, "rope_pairing {}: in GGUF architecture {} it is {}", pairing,
-                family.architecture, family.rope_pairing);
+                family->name, family->rope_pairing);
   for (const KeyOfParameter& row : kIntegerKeys) {
     PX_TRY(const std::int64_t value, parameter(manifest, row.parameter));
-    out.u32(fmt::format("{}.{}", family.architecture, row.key), static_cast<std::uint32_t>(value));
+    out.u32(fmt::format("{}.{}", family->name, row.key), static_cast<std::uint32_t>(value));
   }
   for (const KeyOfParameter& row : kRealKeys) {
     const auto found = manifest.reals.find(std::string(row.parameter));
     if (found == manifest.reals.end())
       return fail(Errc::kInvalid, "manifest: hyper-parameter {} is missing", row.parameter);
-    out.real(fmt::format("{}.{}", family.architecture, row.key), found->second);
+    out.real(fmt::format("{}.{}", family->name, row.key), found->second);
   }
   return {};
 }

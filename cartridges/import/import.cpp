@@ -1,8 +1,8 @@
 #include "cartridges/import/import.hpp"
 
 #include "cartridges/import/gguf_vocabulary.hpp"
-#include "cartridges/import/llama_gguf.hpp"
 #include "cartridges/import/model_entries.hpp"
+#include "cartridges/import/model_plan.hpp"
 #include "cartridges/import/open_model.hpp"
 #include "cartridges/import/tensor_source.hpp"
 #include "pxvm/base/hash.hpp"
@@ -91,27 +91,27 @@ Result<void> add_stops(const std::vector<std::int32_t>& ids, std::int64_t rows,
 /// Everything is checked before the output is created, so a refused file costs no disk.
 Result<Model> read_model(ModelFile& file, const std::filesystem::path& path,
                          const ImportOptions& options) {
-  PX_TRY(const std::string_view architecture, file.metadata.text("general.architecture"));
-  PX_TRY(const LlamaFamily family, find_llama_family(architecture));
+  PX_TRY(ModelPlan plan, plan_model(file));
   Model model;
   PX_CHECK(describe(file, path, options, model.manifest));
-  PX_TRY(const LlamaShape shape, read_llama_shape(file, family));
-  describe_shape(shape, model.manifest);
+  describe_shape(plan.shape, model.manifest);
+  model.manifest.integers.merge(plan.integers);
+  model.manifest.reals.merge(plan.reals);
   // f32 weights are for comparisons: no rounding of keys and values.
   const bool exact = options.as_dtype == tensor::DType::kF32;
   const int kv_bits = options.kv_bits.value_or(exact ? 32 : 16);
   if (kv_bits != 16) model.manifest.integers["kv_bits"] = kv_bits;
-  PX_TRY(const auto tensors, llama_tensors(file, shape));
-  for (const ModelTensor* tensor : tensors) {
-    model.manifest.parameter_count += tensor->elements();
-    model.tensors.push_back(tensor_source(*tensor, options.as_dtype));
+  for (const ModelTensor& tensor : plan.tensors) {
+    model.manifest.parameter_count += tensor.elements();
+    model.tensors.push_back(tensor_source(tensor, options.as_dtype));
   }
-  if (file.vocabulary) PX_CHECK(read_tokenizer(*std::move(file.vocabulary), shape.vocab, model));
-  PX_CHECK(add_stops(file.stop_ids, shape.vocab, model.manifest.stop_tokens));
+  if (file.vocabulary)
+    PX_CHECK(read_tokenizer(*std::move(file.vocabulary), plan.shape.vocab, model));
+  PX_CHECK(add_stops(file.stop_ids, plan.shape.vocab, model.manifest.stop_tokens));
   // The mix of types a GGUF file says it has is no longer what is in it.
   if (options.as_dtype) file.metadata.erase("general.file_type");
   model.metadata = metadata_entry(file.metadata);
-  PX_TRY(model.program, options.find_program(architecture));
+  PX_TRY(model.program, options.find_program(plan.program));
   return model;
 }
 

@@ -28,9 +28,9 @@ struct ProgramSource {
   std::vector<IncludedText> includes;  ///< what `source` includes
 };
 
-/// Finds the program for an architecture ("llama", "pixellm_v0"). Errors: kNotFound names what
+/// Finds a program by its name ("llama", "pixellm_v0"). Errors: kNotFound names what
 /// there is.
-using FindProgram = std::function<Result<ProgramSource>(std::string_view architecture)>;
+using FindProgram = std::function<Result<ProgramSource>(std::string_view name)>;
 
 struct ImportOptions {
   std::filesystem::path output;
@@ -58,7 +58,7 @@ struct ImportReport {
   double seconds = 0;
 };
 
-/// Imports what open_model() opens, of one of the architectures of llama_gguf.hpp.
+/// Imports what open_model() opens, of one of the architectures of architecture.hpp.
 /// Errors: kUnsupported names the architecture, tensor type, tokenizer or rope scaling that is not
 /// there yet; kInvalid names the hyper-parameter and the tensor that disagree; kUsage when the
 /// output exists.

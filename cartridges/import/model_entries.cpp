@@ -49,13 +49,16 @@ Result<void> check_options(const ImportOptions& options) {
   return {};
 }
 
-void describe_shape(const LlamaShape& shape, Manifest& out) {
-  out.integers = {{"n_layer", shape.n_layer},     {"dim", shape.dim},
-                  {"n_head", shape.n_head},       {"n_kv", shape.n_kv},
-                  {"head_dim", shape.head_dim},   {"ffn_dim", shape.ffn_dim},
-                  {"vocab", shape.vocab},         {"ctx", shape.ctx},
-                  {"rope_dims", shape.rope_dims}, {"rope_pairing", shape.family.rope_pairing}};
-  out.reals = {{"rms_eps", shape.rms_eps}, {"rope_base", shape.rope_base}};
+void describe_shape(const ModelShape& shape, Manifest& out) {
+  out.integers = {{"n_layer", shape.n_layer},   {"dim", shape.dim},
+                  {"n_head", shape.n_head},     {"n_kv", shape.n_kv},
+                  {"head_dim", shape.head_dim}, {"ffn_dim", shape.ffn_dim},
+                  {"vocab", shape.vocab},       {"ctx", shape.ctx}};
+  out.reals[shape.architecture->has_layer_norm ? "norm_eps" : "rms_eps"] = shape.norm_eps;
+  if (!shape.architecture->has_rope) return;
+  out.integers["rope_dims"] = shape.rope_dims;
+  out.integers["rope_pairing"] = shape.architecture->rope_pairing;
+  out.reals["rope_base"] = shape.rope_base;
 }
 
 Result<void> check_room(const std::filesystem::path& output, std::uint64_t bytes) {

@@ -2,9 +2,10 @@
 // Steps every importer shares: sheets streamed into a cartridge, the program's two entries, the
 // output check.
 
+#include "cartridges/import/architecture.hpp"
 #include "cartridges/import/import.hpp"
 #include "cartridges/import/import_journal.hpp"
-#include "cartridges/import/llama_gguf.hpp"
+#include "cartridges/import/metadata.hpp"
 #include "cartridges/writer.hpp"
 #include "pixelfs/sheet.hpp"
 
@@ -16,7 +17,7 @@ namespace pxos::cartridges {
 Result<void> check_options(const ImportOptions& options);
 
 /// The hyper-parameters, by the names the programs use.
-void describe_shape(const LlamaShape& shape, Manifest& out);
+void describe_shape(const ModelShape& shape, Manifest& out);
 
 /// Errors: kLimit (what is needed, what is there) when the disk of `output` has not `bytes` free
 /// and some to spare.

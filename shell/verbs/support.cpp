@@ -8,6 +8,7 @@
 #include "pxvm/isa/image.hpp"
 #include "pxvm/text/utf8.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 
@@ -110,16 +111,28 @@ Result<std::vector<std::int32_t>> pixellm_tokens(std::string_view text) {
   return tokens;
 }
 
+namespace {
+
+/// The texts that `source` includes, and what those include.
+void add_includes(std::string_view source, std::vector<cartridges::IncludedText>& out) {
+  for (const programs::EmbeddedText& text : programs::includes()) {
+    const auto has_name = [&](const auto& other) { return other.name == text.name; };
+    if (source.find(fmt::format(".include \"{}\"", text.name)) == std::string_view::npos) continue;
+    if (std::any_of(out.begin(), out.end(), has_name)) continue;
+    out.push_back({std::string(text.name), std::string(text.text)});
+    add_includes(text.text, out);
+  }
+}
+
+}  // namespace
+
 Result<cartridges::ProgramSource> find_program(std::string_view architecture) {
   if (const programs::EmbeddedProgram* program = programs::find(architecture)) {
     cartridges::ProgramSource out{std::string(program->name),
                                   {program->png.begin(), program->png.end()},
                                   std::string(program->source),
                                   {}};
-    for (const programs::EmbeddedText& text : programs::includes()) {
-      if (program->source.find(fmt::format(".include \"{}\"", text.name)) != std::string_view::npos)
-        out.includes.push_back({std::string(text.name), std::string(text.text)});
-    }
+    add_includes(program->source, out.includes);
     return out;
   }
   std::string names;

@@ -42,16 +42,18 @@ std::vector<Opcode> opcodes(const Program& program) {
   return out;
 }
 
+/// As one text, so that damage reaches the declarations and macros too.
 std::string llama_text() {
-  const auto main = read_shipped("llama.pxasm");
-  const auto shared = read_shipped("decoder.pxasm");
-  REQUIRE(main);
-  REQUIRE(shared);
-  // As one text, so that damage reaches the declarations and macros too.
-  const std::string_view include = ".include \"decoder.pxasm\"";
-  const std::size_t at = main->find(include);
-  REQUIRE(at != std::string::npos);
-  return std::string(*main).replace(at, include.size(), *shared);
+  std::string text = read_shipped("llama.pxasm").value_or("");
+  for (const char* name : {"rotary.pxasm", "decoder.pxasm"}) {
+    const auto shared = read_shipped(name);
+    REQUIRE(shared);
+    const std::string include = std::string(".include \"") + name + "\"";
+    const std::size_t at = text.find(include);
+    REQUIRE(at != std::string::npos);
+    text.replace(at, include.size(), *shared);
+  }
+  return text;
 }
 
 }  // namespace

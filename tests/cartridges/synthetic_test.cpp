@@ -33,7 +33,7 @@ SyntheticModel tiny(bool own_head) {
 
 std::uint64_t parameters(const SyntheticModel& model) {
   std::uint64_t sum = 0;
-  for (const LlamaTensor& tensor : llama_layout(model.shape, model.own_head)) {
+  for (const LayoutTensor& tensor : model_layout(model.shape, model.own_head)) {
     std::uint64_t elements = 1;
     for (const std::int64_t n : tensor.shape) elements *= static_cast<std::uint64_t>(n);
     sum += elements;

@@ -26,6 +26,7 @@ struct ModelOptions {
   bool as_f32 = false;
   std::int64_t context = 0;
   std::int64_t batch = 0;
+  bool ids_only = false;  ///< a model without text: it has no tokenizer
   cartridges::FindProgram find_program = find_embedded_program;
 };
 

@@ -118,6 +118,51 @@ def gguf_seeds():
     yield "wrapping_shape", wrap + bytes(64)
 
 
+def plan_seeds():
+    """The smallest models that the table of architectures takes: one layer of 4 numbers, without text."""
+    dim, ffn, vocab = 4, 6, 3
+
+    def text(key, value):
+        return gguf_text(key) + struct.pack("<I", 8) + gguf_text(value)
+
+    def model(arch, keys, tensors):
+        own = {"block_count": 1, "embedding_length": dim, "feed_forward_length": ffn, "context_length": 8,
+               "attention.head_count": 1, **keys}
+        norm = "attention.layer_norm_epsilon" if arch == "gpt2" else "attention.layer_norm_rms_epsilon"
+        pairs = [text("general.architecture", arch), text("tokenizer.ggml.model", "none"),
+                 gguf_text(f"{arch}.{norm}") + struct.pack("<If", 6, 1e-5)]
+        for key, value in own.items():
+            form = {str: "", int: "<II", float: "<If"}[type(value)]
+            pairs.append(text(f"{arch}.{key}", value) if not form else
+                         gguf_text(f"{arch}.{key}") + struct.pack(form, 4 if form == "<II" else 6, value))
+        head, offset = b"", 0
+        for name, shape in tensors:
+            head += gguf_text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *reversed(shape))
+            head += struct.pack("<IQ", 0, offset)
+            count = shape[0] * (shape[1] if len(shape) == 2 else 1)
+            offset += (4 * count + 31) // 32 * 32
+        head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs) + head
+        return head + bytes(-len(head) % 32) + struct.pack("<f", 1.0) * (offset // 4)
+
+    square, b = (dim, dim), "blk.0."
+    ends = [("token_embd.weight", (vocab, dim)), ("output_norm.weight", (dim,))]
+    heads = [(f"{b}attn_{n}.weight", square) for n in ("q", "k", "v", "output")]
+    norms = [(f"{b}{n}_norm.weight", (dim,)) for n in ("attn", "ffn")]
+    gated = [(f"{b}ffn_gate.weight", (ffn, dim)), (f"{b}ffn_up.weight", (ffn, dim)), (f"{b}ffn_down.weight", (dim, ffn))]
+    yield "llama3", model("llama", {}, ends + heads + norms + gated + [("rope_freqs.weight", (dim // 2,))])
+    yield "yarn", model("llama", {"rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "attention.sliding_window": 4},
+                        ends + heads + norms + gated)
+    more = [(f"{b}{n}.weight", (dim,)) for n in ("attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm")]
+    yield "gemma3", model("gemma3", {"attention.sliding_window": 4}, ends + heads + norms + gated + more)
+    fused = [(b + "attn_qkv.weight", (3 * dim, dim)), heads[3], (b + "ffn_up.weight", (2 * ffn, dim)), gated[2]]
+    yield "phi3", model("phi3", {"rope.scaling.type": "longrope"}, ends + norms + fused + [
+        (f"rope_factors_{n}.weight", (dim // 2,)) for n in ("long", "short")])
+    biases = [(f"{b}{n}.bias", (size,)) for n, size in (("attn_norm", dim), ("attn_qkv", 3 * dim), ("attn_output", dim),
+                                                        ("ffn_norm", dim), ("ffn_up", ffn), ("ffn_down", dim))]
+    yield "gpt2", model("gpt2", {}, ends + norms + fused[:2] + gated[1:] + biases + [
+        ("position_embd.weight", (8, dim)), ("output_norm.bias", (dim,))])
+
+
 def npy(shape, values):
     head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape!r}, }}".encode()
     head += b" " * (-(10 + len(head) + 1) % 64) + b"\n"
@@ -174,7 +219,8 @@ def template_seeds():
                     b"{%- endfor -%}{{ eos_token | upper }}")
 
 
-SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "npz": npz_seeds, "originals": original_seeds, "manifest": manifest_seeds,
+SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "model_plan": plan_seeds,
+         "npz": npz_seeds, "originals": original_seeds, "manifest": manifest_seeds,
          "pixellm_meta": protocol_seeds, "chat_template": template_seeds, "safetensors": safetensors_seeds,
          "hf_config": hf_config_seeds, "llama2c": llama2c_seeds}
 
