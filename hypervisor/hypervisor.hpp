@@ -11,6 +11,7 @@
 #include "hypervisor/ports.hpp"
 #include "infinite_map/geometry.hpp"
 #include "pixelfs/png.hpp"
+#include "pxvm/text/logprobs.hpp"
 #include "pxvm/text/sampler.hpp"
 
 #include <atomic>
@@ -65,14 +66,38 @@ struct MountInfo {
 enum class FinishReason : std::uint8_t { kStop, kLength, kContextFull, kInterrupted };
 [[nodiscard]] std::string_view to_string(FinishReason reason);
 
+/// What happens when a context is full.
+enum class ContextPolicy : std::uint8_t {
+  kStop,    ///< the answer ends there, and the report says so
+  kRefuse,  ///< nothing is started that may not fit: prompt and max_tokens are checked first
+  kShift,   ///< the first token and the newer half stay and are evaluated again
+};
+
 struct AskOptions {
   bool chat = false;  ///< apply the chat template and keep the conversation
   bool fresh = true;  ///< forget what the session held before (ignored for chat)
   std::int64_t max_tokens = 256;
   std::optional<text::SamplerOptions> sampling;  ///< empty = the manifest's defaults
   std::vector<std::string> stop;                 ///< extra stop strings
+  std::string grammar;                           ///< GBNF the answer must follow; empty = none
+  std::int64_t logprobs = -1;  ///< report each token's, and this many likelier ones; -1 = none
+  std::int64_t beams = 1;      ///< above 1: beam search in place of sampling
+  ContextPolicy context_policy = ContextPolicy::kStop;
   /// Receives valid UTF-8 as it is generated, on the calling thread.
   std::function<void(std::string_view)> on_text;
+};
+
+/// A generated token's log-probability in the model's own distribution.
+struct ReportedLogprob {
+  text::TokenLogprob token;
+  std::vector<text::TokenLogprob> top;  ///< likeliest first
+};
+
+struct Beam {
+  std::string text;
+  std::vector<std::int32_t> tokens;
+  double logprob = 0;  ///< sum
+  double score = 0;    ///< mean of its tokens
 };
 
 struct AskReport {
@@ -82,6 +107,9 @@ struct AskReport {
   double prefill_seconds = 0;
   double decode_seconds = 0;
   FinishReason finish = FinishReason::kStop;
+  std::vector<ReportedLogprob> logprobs;  ///< of tokens, where asked for
+  std::vector<Beam> beams;                ///< best first, where asked for
+  std::int64_t shifted_tokens = 0;        ///< that left the context (ContextPolicy::kShift)
 };
 
 /// One line of the execution log.

@@ -1,51 +1,88 @@
-// tokenize: text to token ids, by a cartridge's tokenizer or Pixel-LLM v0's rule, and to a token
-// image.
+// tokenize: text to token ids, by the tokenizer of a cartridge, a GGUF or a tokenizer.json, or by
+// Pixel-LLM v0's rule, and to a token image.
 
 #include "cartridges/pixellm/protocol.hpp"
-#include "pxvm/text/tokenizer.hpp"
+#include "pxvm/text/utf8.hpp"
 #include "shell/verbs/support.hpp"
+#include "shell/verbs/token_source.hpp"
 #include "shell/verbs/verb.hpp"
 
+#include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace pxos::shell {
 namespace {
+
+constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20U;
 
 struct TokenizeArguments {
   std::string text;
   std::string model;
   std::string output;
+  bool special = false;
+  bool no_special = false;
+  bool ids_only = false;
+  bool pieces = false;
+  bool json = false;
 };
 
 struct Tokens {
   std::vector<std::int32_t> ids;
+  std::vector<std::string> pieces;  ///< valid UTF-8, for display
   std::uint64_t vocabulary = 0;
 };
 
+/// "-" is stdin.
+Result<std::string> text_of(const std::string& argument) {
+  if (argument != "-") return argument;
+  std::string text;
+  for (int c = std::fgetc(stdin); c != EOF; c = std::fgetc(stdin)) {
+    if (text.size() >= kMaxTextBytes)
+      return fail(Errc::kLimit, "tokenize: stdin holds more than {} bytes", kMaxTextBytes);
+    text += static_cast<char>(c);
+  }
+  return text;
+}
+
 Result<Tokens> tokens_of(const TokenizeArguments& arguments) {
+  PX_TRY(const std::string text, text_of(arguments.text));
   Tokens tokens;
   if (arguments.model.empty()) {
-    PX_TRY(tokens.ids, pixellm_tokens(arguments.text));
+    PX_TRY(tokens.ids, pixellm_tokens(text));
     tokens.vocabulary = static_cast<std::uint64_t>(cartridges::pixellm::kVocab);
     return tokens;
   }
-  PX_TRY(const std::filesystem::path path, find_cartridge(arguments.model));
-  PX_TRY(const cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
-  const auto entries = cartridge.of_kind(cartridges::EntryKind::kTokenizer);
-  if (entries.empty()) return fail(Errc::kUnsupported, "{}: no tokenizer in it", path.string());
-  PX_TRY(text::Vocabulary vocabulary, text::parse_vocabulary(cartridge.bytes(*entries.front())));
-  PX_TRY(const text::Tokenizer tokenizer, text::Tokenizer::create(std::move(vocabulary)));
-  PX_TRY(tokens.ids, tokenizer.encode(arguments.text));
+  PX_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.model));
+  PX_TRY(tokens.ids, tokenizer.encode(text, {!arguments.no_special, arguments.special}));
   tokens.vocabulary = static_cast<std::uint64_t>(tokenizer.size());
+  for (const std::int32_t id : tokens.ids)
+    tokens.pieces.push_back(text::to_valid_utf8(tokenizer.piece(id, true)));
   return tokens;
 }
 
+void print_tokens(const TokenizeArguments& arguments, const Tokens& tokens) {
+  if (arguments.json) {
+    nlohmann::json out = {{"ids", tokens.ids}, {"vocabulary", tokens.vocabulary}};
+    if (!tokens.pieces.empty()) out["pieces"] = tokens.pieces;
+    fmt::print("{}\n", out.dump());
+  } else if (arguments.pieces) {
+    for (std::size_t i = 0; i < tokens.pieces.size(); ++i)
+      fmt::print("{:>8}  {}\n", tokens.ids[i], nlohmann::json(tokens.pieces[i]).dump());
+  } else {
+    fmt::print("{}\n", fmt::join(tokens.ids, " "));
+  }
+}
+
 Result<int> run_tokenize(const TokenizeArguments& arguments) {
+  if (arguments.pieces && arguments.model.empty())
+    return fail(Errc::kUsage, "tokenize: --pieces needs --model");
   PX_TRY(const Tokens tokens, tokens_of(arguments));
-  fmt::print("{}\n", fmt::join(tokens.ids, " "));
+  print_tokens(arguments, tokens);
   if (arguments.output.empty()) return 0;
   using cartridges::pixellm::encode_input;
   PX_TRY(const pixelfs::Image image,
@@ -60,10 +97,17 @@ Result<int> run_tokenize(const TokenizeArguments& arguments) {
 
 VerbAction setup_tokenize(CLI::App& verb) {
   auto arguments = std::make_shared<TokenizeArguments>();
-  verb.add_option("TEXT", arguments->text, "text to tokenize")->required();
+  verb.add_option("TEXT", arguments->text, "text to tokenize; - is stdin")->required();
   verb.add_option("-m,--model", arguments->model,
-                  "cartridge whose tokenizer counts; default: Pixel-LLM v0's rule");
+                  "cartridge, GGUF, tokenizer.json or a folder with one; default: Pixel-LLM v0's "
+                  "rule");
   verb.add_option("-o,--output", arguments->output, "token image to write (input_tokens.pxi)");
+  verb.add_flag("--special", arguments->special, "control tokens spelled in TEXT are themselves");
+  verb.add_flag("--no-special", arguments->no_special, "no token in front or behind");
+  verb.add_flag("--ids", arguments->ids_only, "ids on one line (the default)");
+  verb.add_flag("--pieces", arguments->pieces, "one token a line, with its text")
+      ->excludes("--ids");
+  verb.add_flag("--json", arguments->json, "one JSON object: ids, pieces, size of the vocabulary");
   return [arguments] { return run_tokenize(*arguments); };
 }
 

@@ -248,6 +248,52 @@ class Models(Cli):
         cls.cartridge = cls.folder / "stories.pxa"
         cls.pxos(cls(), "import", cls.source, "-o", cls.cartridge)
 
+    def test_tokenize_and_detokenize(self):
+        for model in (self.cartridge, self.source):
+            ids = self.pxos("tokenize", "Once upon  a time", "-m", model).split()
+            self.assertEqual("1", ids[0])
+            self.assertEqual("Once upon  a time\n", self.pxos("detokenize", *ids, "-m", model))
+        described = json.loads(self.pxos("tokenize", "-", "-m", self.cartridge, "--json", stdin="a\u00e9"))
+        self.assertEqual(512, described["vocabulary"])
+        self.assertEqual(len(described["ids"]), len(described["pieces"]))
+        self.assertIn('"<s>"', self.pxos("tokenize", "x", "-m", self.cartridge, "--pieces"))
+        plain = self.pxos("tokenize", "x", "-m", self.cartridge, "--no-special").split()
+        self.assertNotIn("1", plain)
+        self.assertIn("512", self.pxos("detokenize", 512, "-m", self.cartridge, code=1))
+        hf = conformance("models/TinyStories-656K-hf")
+        self.assertEqual(self.pxos("tokenize", "a cat", "-m", hf), self.pxos("tokenize", "a cat", "-m", hf / "tokenizer.json"))
+        (self.folder / "odd.json").write_text('{"model": {"type": "WordLevel", "vocab": {}}}')
+        self.assertIn("WordLevel", self.pxos("tokenize", "x", "-m", "odd.json", code=1))
+
+    def test_sampling_options_and_grammars(self):
+        (self.folder / "yes.gbnf").write_text('root ::= " yes" | " no"')
+        words = ["run", self.cartridge, "Is it red?", "-n", 20, "--json"]
+        self.assertIn(json.loads(self.pxos(*words, "--grammar", "yes.gbnf"))["text"], (" yes", " no"))
+        (self.folder / "s.json").write_text('{"type": "object", "properties": {"n": {"type": "integer", "maximum": 7}}, '
+                                            '"required": ["n"]}')
+        answer = json.loads(self.pxos("run", self.cartridge, "n is", "-n", 200, "--json", "--json-schema", "s.json",
+                                      "--temp", 1, "--seed", 3))
+        self.assertLessEqual(json.loads(answer["text"])["n"], 7)
+        beams = json.loads(self.pxos(*words, "--beams", 3))["beams"]
+        self.assertEqual(3, len(beams))
+        self.assertGreaterEqual(beams[0]["score"], beams[2]["score"])
+        told = json.loads(self.pxos(*words, "--logprobs", 2))
+        self.assertEqual(len(told["tokens"]), len(told["logprobs"]))
+        self.assertEqual(2, len(told["logprobs"][0]["top"]))
+        many = ["--temp", 0.9, "--samplers", "dry;top_k;temperature;top_p", "--top-k", 40, "--top-p", 0.9, "--typical-p", 0.9,
+                "--xtc-probability", 0.5, "--dry-multiplier", 0.8, "--presence-penalty", 0.1, "--mirostat-tau", 0]
+        self.assertEqual(json.loads(self.pxos(*words, *many))["tokens"], json.loads(self.pxos(*words, *many))["tokens"])
+        first = json.loads(self.pxos(*words))["tokens"][0]
+        self.assertNotEqual(first, json.loads(self.pxos(*words, "--logit-bias", f"{first}=-inf"))["tokens"][0])
+        for wrong in (["--samplers", "tfs"], ["--logit-bias", "x"], ["--typical-p", 0], ["--beams", 99]):
+            self.pxos(*words, *wrong, code=2)
+        self.assertIn("1:10", self.pxos(*words, "--grammar", self.bad_grammar(), code=1))
+        self.pxos("run", self.cartridge, "x", "-n", 600, "--ctx", 64, "--context-policy", "refuse", code=1)
+
+    def bad_grammar(self):
+        (self.folder / "bad.gbnf").write_text("root ::= )")
+        return "bad.gbnf"
+
     def test_run_is_repeatable_and_counts(self):
         words = ["run", self.cartridge, "Once upon a time", "-n", 20, "--json"]
         first, second = json.loads(self.pxos(*words)), json.loads(self.pxos(*words, "--threads", 1))
