@@ -66,6 +66,17 @@ Result<void> open_weights(const fs::path& folder, std::vector<SafetensorsFile>& 
   return open_parts(folder, json, parts, out);
 }
 
+/// A model whose tokenizer cannot be read must not pass for one that has none.
+/// Errors: kUnsupported names the file.
+Result<void> refuse_other_tokenizers(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"})
+    if (fs::exists(folder / name, ignored))
+      return fail(Errc::kUnsupported,
+                  "{} is there, but no tokenizer.json, which is the form that can be read", name);
+  return {};
+}
+
 /// Vocabulary, chat template and the ids that end a text.
 Result<void> read_text(const fs::path& folder, const HfConfig& config, ModelFile& out) {
   PX_TRY(const ByteVector settings,
@@ -74,6 +85,8 @@ Result<void> read_text(const fs::path& folder, const HfConfig& config, ModelFile
   if (!json.empty()) {
     PX_TRY(out.vocabulary, read_tokenizer_json(json, settings));
     PX_CHECK(pad_vocabulary(*out.vocabulary, config.vocab));
+  } else {
+    PX_CHECK(refuse_other_tokenizers(folder));
   }
   PX_TRY(const ByteVector jinja, read_optional(folder / "chat_template.jinja", kMaxConfigBytes));
   std::string chat(as_text(jinja));

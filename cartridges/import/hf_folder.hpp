@@ -19,7 +19,8 @@ Result<void> add_hf_tensors(std::span<const SafetensorsFile> parts, HfConfig& co
                             ModelTensors& out);
 
 /// The model in `folder`. Errors: those of the parts; kNotFound names the file that is missing.
-/// Without tokenizer.json the model has no vocabulary.
+/// Without any tokenizer the model has no vocabulary; one in another form than tokenizer.json is
+/// refused by name.
 Result<ModelFile> open_hf_folder(const std::filesystem::path& folder);
 
 }  // namespace pxos::cartridges

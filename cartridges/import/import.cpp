@@ -213,6 +213,7 @@ Result<ImportReport> import_model(const std::filesystem::path& path, const Impor
   ImportReport report;
   report.source_bytes = file.source_bytes();
   report.tensors = model->tensors.size();
+  report.has_text = !model->tokenizer.empty();
   PX_CHECK(write_cartridge(*std::move(model), file, options, report));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

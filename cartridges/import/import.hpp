@@ -54,6 +54,7 @@ struct ImportReport {
   std::uint64_t source_bytes = 0;
   std::uint64_t cartridge_bytes = 0;
   std::uint64_t tensors = 0;
+  bool has_text = true;             ///< false: no tokenizer, the model runs on ids only
   std::uint64_t resumed_bytes = 0;  ///< of the cartridge, taken over from an earlier run
   double seconds = 0;
 };

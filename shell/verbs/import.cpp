@@ -61,6 +61,8 @@ Result<int> run_import(const ImportArguments& arguments) {
   options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
   PX_TRY(const cartridges::ImportReport report,
          cartridges::import_model(arguments.source, options));
+  if (!report.has_text)
+    fmt::print(stderr, "note: the source has no tokenizer, so the model runs on token ids only\n");
   if (report.resumed_bytes > 0)
     fmt::print(stderr, "went on behind {:.1f} MB of an earlier import\n",
                static_cast<double>(report.resumed_bytes) / 1e6);

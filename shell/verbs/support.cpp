@@ -210,6 +210,11 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   constexpr std::size_t kCells = 30;
   const auto now = Clock::now();
   if (total == 0) return;
+  // The rate is that of this run: from the first report on, without what was done before.
+  if (!first_done_ || done < *first_done_) {
+    first_done_ = done;
+    start_ = now;
+  }
   const bool is_terminal = isatty(STDERR_FILENO) != 0;
   // A log wants few lines, and none about what is soon over.
   const auto step = is_terminal ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
@@ -219,7 +224,7 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   visible_ = is_terminal;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double share = static_cast<double>(done) / static_cast<double>(total);
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const double rate = seconds > 0 ? static_cast<double>(done - *first_done_) / seconds : 0;
   const auto cells = static_cast<std::size_t>(share * kCells);
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
   const std::string numbers = fmt::format("{:3.0f} %  {:.1f} {}/s  {:.0f} s left", share * 100,

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -83,8 +84,9 @@ class ProgressBar {
  private:
   using Clock = std::chrono::steady_clock;
   std::string label_;
-  Clock::time_point start_ = Clock::now();
+  Clock::time_point start_{};  ///< of the first report
   Clock::time_point drawn_{};
+  std::optional<std::uint64_t> first_done_;
   bool visible_ = false;
 };
 

@@ -51,6 +51,16 @@ TEST_CASE("A folder without tokenizer is a model of ids", "[hf]") {
   CHECK(model->tensors.size() == 1);
 }
 
+TEST_CASE("A tokenizer in another form is refused, not left out", "[hf]") {
+  const TempFolder folder;
+  folder.write("config.json", kConfig);
+  folder.write("model.safetensors", one_tensor("model.embed_tokens.weight", {3, 4}));
+  folder.write("tokenizer.model", std::string_view("x"));
+  const auto model = open_hf_folder(folder.path());
+  CHECK(model.error().code == Errc::kUnsupported);
+  CHECK_THAT(model.error().message, Contains("tokenizer.model is there"));
+}
+
 TEST_CASE("Parts are found by their index and checked against it", "[hf]") {
   const TempFolder folder;
   folder.write("config.json", kConfig);
