@@ -3,7 +3,10 @@
 #include "assembler/check.hpp"
 #include "assembler/declare.hpp"
 #include "assembler/emitter.hpp"
+#include "assembler/lint.hpp"
 #include "assembler/preprocessor.hpp"
+
+#include <algorithm>
 
 #include <fmt/core.h>
 
@@ -23,7 +26,29 @@ void note_registers(Assembly& assembly, const Expr& expr) {
   }
 }
 
-void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string_view> macros) {
+/// `.incbin` is a `.string` whose bytes are a file's.
+void read_binary(Assembly& assembly, const IncludeReader& include, StringText& text) {
+  Result<std::string> bytes =
+      include ? include(*text.path) : fail(Errc::kUnsupported, "files cannot be read here");
+  std::string problem;
+  if (!bytes) {
+    problem = fmt::format("cannot read '{}': {}", *text.path, bytes.error().message);
+  } else if (bytes->size() > isa::Limits::kStringBytes) {
+    problem = fmt::format("'{}' has {} bytes, a string has at most {}", *text.path, bytes->size(),
+                          isa::Limits::kStringBytes);
+  } else if (assembly.binary_bytes + bytes->size() > Caps::kExpandedBytes) {
+    problem = fmt::format("files read by '.incbin' have more than {} bytes together",
+                          Caps::kExpandedBytes);
+  } else {
+    assembly.binary_bytes += bytes->size();
+    text.bytes = *std::move(bytes);
+    return;
+  }
+  assembly.reporter.error(text.path_span, std::move(problem));
+}
+
+void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string_view> macros,
+             const IncludeReader& include) {
   Statement statement = parse_line(line, assembly.map.line(line).text, assembly.reporter, macros);
   for (const Label& label : statement.labels) {
     assembly.items.push_back(
@@ -37,6 +62,8 @@ void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string
     assembly.items.push_back({Item::Kind::kInstruction, line, 0});
   }
   if (auto* directive = std::get_if<Directive>(&statement.body)) {
+    auto* string = std::get_if<StringText>(&directive->body);
+    if (string != nullptr && string->path) read_binary(assembly, include, *string);
     if (const auto* word = std::get_if<WordText>(&directive->body)) {
       for (const std::uint8_t reg :
            {word->instruction.d, word->instruction.a, word->instruction.b, word->instruction.c}) {
@@ -51,10 +78,11 @@ void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string
   }
 }
 
-void parse(Assembly& assembly, const AssembleOptions& options) {
-  Preprocessor preprocessor(assembly.map, assembly.reporter, options.include);
+void parse(Assembly& assembly, const AssembleOptions& options, const IncludeReader& include) {
+  Preprocessor preprocessor(assembly.map, assembly.reporter, include);
   const std::vector<std::uint32_t> lines = preprocessor.run(options.source);
   const std::vector<std::string_view> macros = preprocessor.macro_names();
+  assembly.unused_macros = preprocessor.unused_macros();
   for (const std::uint32_t line : lines) {
     if (assembly.reporter.full()) return;
     if (assembly.directives.size() >= kMaxDirectives ||
@@ -64,7 +92,7 @@ void parse(Assembly& assembly, const AssembleOptions& options) {
                                     kMaxDirectiveTokens));
       return;
     }
-    collect(assembly, line, macros);
+    collect(assembly, line, macros, include);
   }
 }
 
@@ -76,16 +104,18 @@ std::string stem(std::string_view path) {
   return is_identifier(name) || name.empty() ? name : "_" + name;
 }
 
-std::optional<isa::VerifiedProgram> build(Assembly& assembly, const AssembleOptions& options) {
+std::optional<isa::VerifiedProgram> build(Assembly& assembly, const AssembleOptions& options,
+                                          const IncludeReader& include) {
   assembly.program.name = stem(options.source.path);
-  parse(assembly, options);
+  parse(assembly, options, include);
   if (assembly.reporter.full()) return std::nullopt;
   declare_all(assembly);
   Emitter(assembly).run();
   if (!assembly.keep_debug) assembly.program.debug.lines.clear();
   if (assembly.reporter.error_count() > 0) return std::nullopt;
   auto verified = verify_program(assembly);
-  if (verified) warn_unused(assembly);
+  if (verified) lint(assembly);
+  if (assembly.reporter.error_count() > 0) return std::nullopt;  // warnings, by wish
   return verified;
 }
 
@@ -106,7 +136,14 @@ AssembleResult assemble(const AssembleOptions& options) {
     return result;
   }
   Assembly assembly(options.debug_info);
-  result.program = build(assembly, options);
+  assembly.reporter.set_warnings(options.warnings, options.warnings_are_errors);
+  const IncludeReader include = [&](std::string_view path) -> Result<std::string> {
+    const bool known = std::find(result.read.begin(), result.read.end(), path) != result.read.end();
+    if (!known) result.read.emplace_back(path);
+    return options.include(path);
+  };
+  result.program = build(assembly, options, options.include ? include : IncludeReader());
+  if (result.program) result.symbols = collect_symbols(assembly);
   result.diagnostics = assembly.reporter.take();
   result.sources = assembly.map.take_files();
   return result;

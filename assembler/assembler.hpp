@@ -5,6 +5,8 @@
 // Thread-safe: no state outlives a call.
 
 #include "assembler/diagnostic.hpp"
+#include "assembler/symbols.hpp"
+#include "assembler/warnings.hpp"
 #include "pxvm/isa/verify.hpp"
 
 #include <functional>
@@ -13,19 +15,23 @@
 
 namespace pxos::assembler {
 
-/// Gives the text behind `.include "path"`; the path is as written in the source.
+/// Gives the bytes behind `.include "path"` and `.incbin`; the path is as written in the source.
 using IncludeReader = std::function<Result<std::string>(std::string_view path)>;
 
 struct AssembleOptions {
   SourceFile source;
   IncludeReader include;   ///< may be empty: then `.include` is an error
   bool debug_info = true;  ///< keep file and line of every instruction in the program
+  WarningSet warnings{};
+  bool warnings_are_errors = false;
 };
 
 struct AssembleResult {
   std::optional<isa::VerifiedProgram> program;  ///< set exactly when no diagnostic is an error
   std::vector<Diagnostic> diagnostics;  ///< at most Caps::kDiagnostics errors and warnings each
   std::vector<SourceFile> sources;      ///< every text that was read, for render()
+  std::vector<std::string> read;        ///< what the include reader was asked for, once each
+  std::vector<SymbolRow> symbols;       ///< of a program that is set
 };
 
 struct Caps {

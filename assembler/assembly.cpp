@@ -39,6 +39,17 @@ std::vector<std::string_view> Names::all(Space space) const {
   return out;
 }
 
+std::vector<std::pair<std::string_view, Known>> Names::declared(Space space) const {
+  const auto& table = spaces_[static_cast<std::size_t>(space)];
+  std::vector<std::pair<std::string_view, Known>> out(table.begin(), table.end());
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    const Span& at_a = a.second.declared;
+    const Span& at_b = b.second.declared;
+    return at_a.line != at_b.line ? at_a.line < at_b.line : at_a.column < at_b.column;
+  });
+  return out;
+}
+
 std::string_view element_text(isa::TensorDecl::Element element) {
   switch (element) {
     case isa::TensorDecl::Element::kF32:

@@ -4,7 +4,7 @@
 //   1 preprocess and parse: lines -> Items (what to emit, in order) and Directives
 //   2 declare: Directives -> the program's tables (declare.hpp)
 //   3 emit: Items -> code (emitter.hpp)
-//   4 check: isa::verify, findings mapped back to text; warnings (check.hpp)
+//   4 check: isa::verify, findings mapped back to text (check.hpp); warnings (lint.hpp)
 
 #include "assembler/syntax.hpp"
 #include "pxvm/isa/program.hpp"
@@ -37,6 +37,8 @@ class Names {
   [[nodiscard]] bool broken(std::string_view name) const { return broken_.contains(name); }
   /// For "did you mean".
   [[nodiscard]] std::vector<std::string_view> all(Space space) const;
+  /// Everything that is declared, in the order of the text.
+  [[nodiscard]] std::vector<std::pair<std::string_view, Known>> declared(Space space) const;
 
  private:
   std::unordered_map<std::string_view, Known> spaces_[3];
@@ -48,8 +50,40 @@ struct ScalarName {
   std::uint8_t reg = 0;
   Span declared;
   std::optional<isa::Entry::ArgKind> argument;  ///< set for arguments of an entry
+  std::optional<std::size_t> named{};           ///< its place in Assembly::registers
 };
 using ScalarNames = std::unordered_map<std::string_view, ScalarName>;
+
+/// A register that `.reg` names, in one entry or for all.
+struct NamedRegister {
+  std::string_view name;
+  std::string_view entry;  ///< empty before the first
+  std::uint8_t reg = 0;
+  Span declared;
+  bool used = false;
+};
+
+struct LabelPlace {
+  std::string_view name;
+  std::string scope;  ///< of a local label: the label or entry above it
+  std::uint32_t pc = 0;
+  Span span;
+  std::optional<std::size_t> entry;  ///< whose code it is in
+  bool used = false;                 ///< by a branch, or because it is an entry
+};
+
+/// Bits that grow when they are set.
+class Marks {
+ public:
+  void set(std::size_t index) {
+    if (index >= bits_.size()) bits_.resize(index + 1);
+    bits_[index] = true;
+  }
+  [[nodiscard]] bool has(std::size_t index) const { return index < bits_.size() && bits_[index]; }
+
+ private:
+  std::vector<bool> bits_;
+};
 
 struct Item {
   enum class Kind : std::uint8_t { kLabel, kInstruction, kDirective };
@@ -73,14 +107,19 @@ struct Assembly {
   std::vector<Item> items;
   std::vector<Label> labels;
   std::vector<Directive> directives;
+  std::size_t binary_bytes = 0;      ///< read by `.incbin`; capped
   std::size_t directive_tokens = 0;  ///< read so far; capped, because what they say is kept
 
   std::bitset<256> scalars_taken;  ///< mentioned as rN, or given out
   std::bitset<256> tensors_taken;  ///< mentioned as tN, or a home
 
-  std::vector<Span> tensor_spans;          ///< declaration of each tensor
-  std::vector<bool> tensor_homeless;       ///< declared with @none
-  std::vector<bool> tensor_used;           ///< by code
+  std::vector<Span> tensor_spans;                         ///< declaration of each tensor
+  std::vector<bool> tensor_homeless;                      ///< declared with @none
+  std::vector<bool> tensor_used;                          ///< by code
+  Marks symbol_used, const_used, string_used, attr_used;  ///< by anything
+  std::vector<NamedRegister> registers;
+  std::vector<LabelPlace> label_places;
+  std::vector<std::pair<std::string_view, Span>> unused_macros;
   std::vector<ScalarNames> entry_scalars;  ///< arguments of each entry
   std::vector<Span> entry_spans;
   std::unordered_map<std::string, std::uint32_t> unnamed_consts;  ///< by type and encoded value

@@ -9,8 +9,6 @@
 namespace pxos::assembler {
 namespace {
 
-using TensorKind = isa::TensorDecl::Kind;
-
 /// Operands of the statement that made instruction `pc`.
 std::vector<Operand> operands_of(Assembly& assembly, std::uint32_t line) {
   Reporter muted(assembly.map);
@@ -109,6 +107,23 @@ Span declaration_span(const Assembly& assembly, std::string_view message) {
   return known != nullptr ? known->declared : kNowhere;
 }
 
+/// Weights and activations are easily written the wrong way round.
+std::string swap_hint(const Assembly& assembly, const std::vector<Operand>& operands,
+                      std::string_view reason) {
+  if (!reason.ends_with("expected a weight")) return {};
+  for (const Operand& operand : operands) {
+    const Name* name =
+        operand.kind == Operand::Kind::kIndexed ? &operand.name : operand.expr.as_name();
+    const Known* known =
+        name != nullptr ? assembly.names.find(Space::kTensor, name->text) : nullptr;
+    if (known == nullptr) continue;
+    const isa::TensorDecl& decl = assembly.program.tensors[known->index];
+    if (decl.element == isa::TensorDecl::Element::kWeight)
+      return fmt::format("'{}' is a weight: are the operands in the right order?", name->text);
+  }
+  return {};
+}
+
 /// At the operand the finding names, else at the statement, else at the declaration.
 void report(Assembly& assembly, const isa::Finding& finding) {
   if (!finding.pc || *finding.pc >= assembly.emitted.size()) {
@@ -125,22 +140,12 @@ void report(Assembly& assembly, const isa::Finding& finding) {
   const bool prefixed = finding.message.starts_with(prefix);
   const std::string reason = prefixed ? finding.message.substr(prefix.size()) : finding.message;
   Diagnostic& error = assembly.reporter.error(
-      span, prefixed ? statement_text(assembly, line, operands) + ": " + reason : reason);
+      span, prefixed ? statement_text(assembly, line, operands) + ": " + reason : reason,
+      swap_hint(assembly, operands, reason));
   note_declarations(assembly, error, operands, reason);
 }
 
 }  // namespace
-
-void warn_unused(Assembly& assembly) {
-  for (std::size_t i = 0; i < assembly.program.tensors.size(); ++i) {
-    const isa::TensorDecl& decl = assembly.program.tensors[i];
-    const bool own = decl.kind != TensorKind::kInput && decl.kind != TensorKind::kOutput;
-    if (!own || assembly.tensor_used[i]) continue;
-    assembly.reporter.warning(
-        assembly.tensor_spans[i],
-        fmt::format("{} '{}' is never used", tensor_kind_text(decl.kind), decl.name));
-  }
-}
 
 std::optional<isa::VerifiedProgram> verify_program(Assembly& assembly) {
   auto verified = isa::verify(assembly.program);

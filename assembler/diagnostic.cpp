@@ -50,11 +50,8 @@ std::optional<std::string_view> find_line(std::string_view text, std::uint32_t n
   return text;
 }
 
-/// The source line with carets below it, or nothing when the place is not in `text`.
-std::string excerpt(const Diagnostic& diagnostic, std::string_view text) {
-  const auto found = find_line(text, diagnostic.line);
-  if (!found) return {};
-  std::string_view line = *found;
+/// The line with carets below it, or nothing when the place is not in it.
+std::string excerpt(const Diagnostic& diagnostic, std::string_view line) {
   std::size_t column = diagnostic.column - 1;
   if (diagnostic.column == 0 || column > line.size()) return {};
   // Long lines are shown around the place.
@@ -75,16 +72,31 @@ std::string excerpt(const Diagnostic& diagnostic, std::string_view text) {
                      std::string(std::max<std::size_t>(width, 1), '^'));
 }
 
+/// The line of the place: as a macro made it, or as it stands in its file.
+std::optional<std::string_view> shown_line(const Diagnostic& diagnostic,
+                                           std::span<const SourceFile> sources) {
+  if (diagnostic.line == 0) return std::nullopt;
+  if (!diagnostic.expanded.empty()) return diagnostic.expanded;
+  const auto source = std::find_if(sources.begin(), sources.end(), [&](const SourceFile& file) {
+    return file.path == diagnostic.file;
+  });
+  return source == sources.end() ? std::nullopt : find_line(source->text, diagnostic.line);
+}
+
+/// What to write on the command line to be told nothing of it: " [-Wunused-temp]".
+std::string category_text(const Diagnostic& diagnostic) {
+  if (diagnostic.category.empty()) return {};
+  const bool error = diagnostic.severity == Severity::kError;
+  return fmt::format(" [-W{}{}]", error ? "error=" : "", diagnostic.category);
+}
+
 std::string render_one(const Diagnostic& diagnostic, std::span<const SourceFile> sources) {
   std::string out = printable(diagnostic.file);
   if (diagnostic.line > 0) out += fmt::format(":{}", diagnostic.line);
   if (diagnostic.line > 0 && diagnostic.column > 0) out += fmt::format(":{}", diagnostic.column);
-  out +=
-      fmt::format(": {}: {}\n", severity_text(diagnostic.severity), printable(diagnostic.message));
-  const auto source = std::find_if(sources.begin(), sources.end(), [&](const SourceFile& file) {
-    return file.path == diagnostic.file;
-  });
-  if (source != sources.end() && diagnostic.line > 0) out += excerpt(diagnostic, source->text);
+  out += fmt::format(": {}: {}{}\n", severity_text(diagnostic.severity),
+                     printable(diagnostic.message), category_text(diagnostic));
+  if (const auto line = shown_line(diagnostic, sources)) out += excerpt(diagnostic, *line);
   if (!diagnostic.hint.empty())
     out += fmt::format("{:>5} = hint: {}\n", "", printable(diagnostic.hint));
   return out;

@@ -27,6 +27,10 @@ struct Diagnostic {
   std::string message;
   std::string hint;               ///< may be empty: "did you mean 'matmul'?"
   std::vector<Diagnostic> notes;  ///< severity kNote, no notes of their own
+  std::string category{};         ///< the name of a warning, see warnings.def; also of one that is
+                                  ///< an error by wish
+  std::string expanded{};  ///< the line as a macro made it, shown instead of the file's; columns
+                           ///< count in it
 };
 
 /// "file:line:col: error: message", the source line, a caret line, the hint, then the notes in the

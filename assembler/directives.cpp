@@ -113,6 +113,16 @@ Body parse_string(LineParser& line) {
   return StringText{*name, *std::move(bytes)};
 }
 
+/// incbin ::= NAME "=" STRING; who collects the line reads the file.
+Body parse_incbin(LineParser& line) {
+  const auto name = line.name("the string's name");
+  if (!name || !line.require("=", "and a path in quotes")) return std::nullopt;
+  const Span span = line.here();
+  auto path = line.string("a path in quotes");
+  if (!path) return std::nullopt;
+  return StringText{*name, {}, *std::move(path), span};
+}
+
 /// field ::= NAME ":" expression
 std::optional<AttrText::Field> attr_field(LineParser& line) {
   const auto name = line.name("a field name");
@@ -310,21 +320,31 @@ Body parse_entry(LineParser& line) {
   return out;
 }
 
+/// The layout of a line is not part of the program.
+std::string single_blanks(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool blank = c == ' ' || c == '\t';
+    if (!blank) out += c;
+    if (blank && !out.ends_with(' ')) out += ' ';
+  }
+  return out;
+}
+
 /// require ::= expression "<=" expression ["," STRING]
 /// The text that a failing call shows is the source itself unless a string gives another one.
 Body parse_require(LineParser& line) {
   const Span first = line.here();
   auto lhs = line.expression();
   if (!lhs) return std::nullopt;
-  if (!line.at("<=")) {
-    line.expected("'<=' (a requirement is: expression <= expression)");
+  if (!line.accept("<=")) {
+    line.expected("'<=' (a requirement is: expression <= expression, the smaller side first)");
     return std::nullopt;
   }
-  line.take();
   auto rhs = line.expression();
   if (!rhs) return std::nullopt;
   RequireText out{*std::move(lhs), *std::move(rhs), {}, cover(first, line.last())};
-  out.text = std::string(line.text_of(out.span));
+  out.text = single_blanks(line.text_of(out.span));
   if (!line.accept(",")) return out;
   auto text = line.string("the text of the requirement, in quotes");
   if (!text) return std::nullopt;
@@ -433,13 +453,14 @@ struct DirectiveRow {
   std::string_view name;
   Body (*parse)(LineParser&);
 };
-constexpr std::array<DirectiveRow, 22> kDirectives = {
+constexpr std::array<DirectiveRow, 23> kDirectives = {
     {{"program", parse_program},
      {"param", parse_param},
      {"dim", parse_dim},
      {"arg", parse_argument_symbol},
      {"const", parse_const},
      {"string", parse_string},
+     {"incbin", parse_incbin},
      {"attr", parse_attr},
      {"import", parse_tensor<TensorKind::kImport>},
      {"region", parse_tensor<TensorKind::kRegion>},

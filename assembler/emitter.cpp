@@ -49,20 +49,24 @@ std::string Emitter::label_key(const Label& label) const {
 
 /// A label is where paths meet: nothing is known about what array registers hold there.
 void Emitter::label(const Label& label) {
-  const LabelPlace place{static_cast<std::uint32_t>(program_.code.size()), label.name.span};
-  const auto [known, added] = labels_.emplace(label_key(label), place);
+  auto& places = assembly_.label_places;
+  const auto [known, added] = labels_.emplace(label_key(label), places.size());
+  if (added) {
+    places.push_back({label.name.text, label.local ? scope_ : std::string(),
+                      static_cast<std::uint32_t>(program_.code.size()), label.name.span, entry_,
+                      false});
+  }
   if (!added && !assembly_.names.broken(label.name.text)) {
     Diagnostic& error = reporter_.error(
         label.name.span,
         fmt::format("label '{}{}' is defined twice", label.local ? "." : "", label.name.text));
-    reporter_.note(error, known->second.span, "the first definition is here");
+    reporter_.note(error, places[known->second].span, "the first definition is here");
   }
   if (!label.local) {
     scope_ = std::string(label.name.text);
     label_names_.push_back(label.name.text);
   }
   bound_.clear();
-  reach_ = Reach::kReached;
 }
 
 void Emitter::directive(const Directive& directive) {
@@ -90,11 +94,12 @@ void Emitter::start_entry(const EntryText& text) {
   local_scalars_.clear();
   local_taken_.reset();
   if (text.start) {
-    fixups_.push_back({0, label_key(*text.start), text.start->name, false, entry_});
+    fixups_.push_back({0, label_key(*text.start), text.start->name, false, entry_, entry_});
     return;
   }
   entry.start = static_cast<std::uint32_t>(program_.code.size());
   label({text.name, false});
+  assembly_.label_places.back().used = true;
 }
 
 /// Arguments become symbols only here, so the resolver sees them for the time of this line.
@@ -158,7 +163,11 @@ void Emitter::name_registers(const RegText& text) {
                       fmt::format("no scalar register is left for '{}'", item.name.text));
       return;
     }
-    const ScalarName name{static_cast<std::uint8_t>(reg), item.name.span, std::nullopt};
+    const ScalarName name{static_cast<std::uint8_t>(reg), item.name.span, std::nullopt,
+                          assembly_.registers.size()};
+    assembly_.registers.push_back({item.name.text,
+                                   entry_ ? std::string_view(program_.entries[*entry_].name) : "",
+                                   name.reg, item.name.span, false});
     (entry_ ? local_scalars_ : global_scalars_).emplace(item.name.text, name);
     (entry_ ? local_taken_ : assembly_.scalars_taken).set(reg);
   }
@@ -197,7 +206,6 @@ void Emitter::debug_line(std::uint32_t line) {
 /// Nothing is known about what a raw instruction does to registers or control flow.
 void Emitter::word(const Item& item, const WordText& text) {
   bound_.clear();
-  reach_ = Reach::kReached;
   append(text.instruction, {item.line, Assembly::kWholeStatement});
   for (const std::uint8_t reg :
        {text.instruction.d, text.instruction.a, text.instruction.b, text.instruction.c})
@@ -215,14 +223,6 @@ void Emitter::wrong_count(const InstructionText& text, const isa::OpInfo& info) 
                   fmt::format("expected {}", instruction_form(info)));
 }
 
-/// Once per stretch; not inside macros, where one expansion may need a line that another does not.
-void Emitter::warn_unreachable(const Item& item, Span span) {
-  if (reach_ != Reach::kNot || assembly_.map.line(item.line).use) return;
-  reporter_.warning(span, "this instruction is never reached",
-                    "put a label in front of it if a branch comes here");
-  reach_ = Reach::kWarned;
-}
-
 /// Parsed again from its line: operands of a million instructions are never in memory together.
 void Emitter::instruction(const Item& item) {
   const Statement statement =
@@ -233,7 +233,6 @@ void Emitter::instruction(const Item& item) {
   const isa::OpInfo* info =
       text->mnemonic.quoted ? nullptr : isa::find_mnemonic(text->mnemonic.text);
   if (info == nullptr) return;  // reported when the line was read
-  warn_unreachable(item, text->mnemonic.span);
   if (text->operands.size() != info->operand_count) return wrong_count(*text, *info);
   Draft draft;
   draft.text = text;
@@ -242,13 +241,10 @@ void Emitter::instruction(const Item& item) {
   const bool good = encode(draft);
   if (good && draft.target) {
     fixups_.push_back({program_.code.size(), label_key(*draft.target), draft.target->name,
-                       draft.target->local, std::nullopt});
+                       draft.target->local, std::nullopt, entry_});
   }
   if (good) append(draft.out, {item.line, Assembly::kWholeStatement});
   forget_after(draft);
-  const bool leaves = info->opcode == isa::Opcode::kHalt || info->opcode == isa::Opcode::kTrap ||
-                      info->opcode == isa::Opcode::kJump;
-  if (leaves && reach_ == Reach::kReached) reach_ = Reach::kNot;
 }
 
 /// All operands are looked at even after a mistake: each may have one of its own.
@@ -269,14 +265,30 @@ void Emitter::patch_labels() {
     const auto found = labels_.find(fixup.key);
     if (found == labels_.end()) {
       report_label(fixup);
-    } else if (fixup.entry) {
-      program_.entries[*fixup.entry].start = found->second.pc;
-    } else {
-      const std::int64_t offset =
-          static_cast<std::int64_t>(found->second.pc) - static_cast<std::int64_t>(fixup.pc) - 1;
-      program_.code[fixup.pc].imm = static_cast<std::int32_t>(offset);  // code is at most 2^20 long
+      continue;
     }
+    LabelPlace& place = assembly_.label_places[found->second];
+    place.used = true;
+    if (fixup.entry) {
+      program_.entries[*fixup.entry].start = place.pc;
+      continue;
+    }
+    warn_other_entry(fixup, place);
+    const std::int64_t offset =
+        static_cast<std::int64_t>(place.pc) - static_cast<std::int64_t>(fixup.pc) - 1;
+    program_.code[fixup.pc].imm = static_cast<std::int32_t>(offset);  // code is at most 2^20 long
   }
+}
+
+/// Entries may share code, but their registers have other names and their arguments other places.
+void Emitter::warn_other_entry(const Fixup& fixup, const LabelPlace& place) {
+  if (!fixup.from || !place.entry || *fixup.from == *place.entry) return;
+  // To go on with another entry from its beginning is meant.
+  if (place.scope.empty() && program_.find_entry(place.name) != nullptr) return;
+  reporter_.warning(Warning::kOtherEntry, fixup.name.span,
+                    fmt::format("this branch leaves '{}': '{}' is code of entry '{}'",
+                                program_.entries[*fixup.from].name, fixup.name.text,
+                                program_.entries[*place.entry].name));
 }
 
 /// Suggests only labels that the branch could have meant: global ones, or those of its own scope.

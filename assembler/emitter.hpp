@@ -9,6 +9,8 @@
 #include "assembler/declare.hpp"
 #include "assembler/parser.hpp"
 
+#include <set>
+
 namespace pxos::assembler {
 
 class Emitter {
@@ -41,16 +43,13 @@ class Emitter {
     bool valid = false;
     std::size_t last_statement = 0;
   };
-  struct LabelPlace {
-    std::uint32_t pc = 0;
-    Span span;
-  };
   struct Fixup {
     std::size_t pc = 0;
     std::string key;
     Name name;
     bool local = false;
     std::optional<std::size_t> entry;  ///< `.entry f() at label`
+    std::optional<std::size_t> from;   ///< the entry whose code branches
   };
 
   // emitter.cpp: order, labels, directives.
@@ -64,11 +63,11 @@ class Emitter {
   void word(const Item& item, const WordText& text);
   void instruction(const Item& item);
   bool encode(Draft& draft);
-  void warn_unreachable(const Item& item, Span span);
   bool append(const isa::Instruction& instruction, Assembly::Emitted from);
   void debug_line(std::uint32_t line);
   void patch_labels();
   void report_label(const Fixup& fixup);
+  void warn_other_entry(const Fixup& fixup, const LabelPlace& place);
   [[nodiscard]] std::string label_key(const Label& label) const;
   void wrong_count(const InstructionText& text, const isa::OpInfo& info);
 
@@ -78,7 +77,7 @@ class Emitter {
   bool scalar_read(Draft& draft, const Operand& given, isa::Field field);
   bool tensor(Draft& draft, const Operand& given, isa::Operand wanted);
   bool tensor_name(Draft& draft, const Operand& given, isa::Operand wanted);
-  bool array_element(Draft& draft, const Operand& given, isa::Field field);
+  bool array_element(Draft& draft, const Operand& given, isa::Operand wanted);
   bool array_name(Draft& draft, const Operand& given, isa::Field field);
   bool immediate(Draft& draft, const Operand& given, isa::Field field);
   bool constant(Draft& draft, const Operand& given, isa::Field field);
@@ -87,7 +86,7 @@ class Emitter {
   bool attribute(Draft& draft, const Operand& given, isa::Operand wanted);
   bool branch_target(Draft& draft, const Operand& given);
   bool wrong_kind(const Draft& draft, const Operand& given, isa::OperandKind wanted);
-  bool not_declared(const Name& name, Space space);
+  bool not_declared(const Name& name, Space space, std::string_view hint = {});
   bool set_field(Draft& draft, isa::Field field, std::int64_t value, Span span);
   [[nodiscard]] static ScalarType scalar_type(const isa::OpInfo& info, isa::Field field);
   std::optional<std::uint8_t> scalar_register(const Name& name) const;
@@ -97,8 +96,10 @@ class Emitter {
   std::optional<std::uint8_t> load_const(Draft& draft, std::uint32_t index, Span span);
   std::optional<std::uint32_t> pool_const(const Resolved& value, ScalarType type);
   std::optional<std::uint8_t> scratch(Draft& draft, Span span);
-  const isa::TensorDecl* find_tensor(const Name& name, std::uint16_t& index);
-  const isa::TensorDecl* find_array(const Operand& given, std::uint16_t& index);
+  const isa::TensorDecl* find_tensor(const Name& name, isa::OperandKind wanted, bool array,
+                                     std::uint16_t& index);
+  const isa::TensorDecl* find_array(const Operand& given, isa::OperandKind wanted,
+                                    std::uint16_t& index);
   std::optional<std::string> element_key(const Operand& given, std::uint16_t decl);
   Bound* bind(Draft& draft, const Operand& given, const std::string& key, std::uint16_t decl);
   Bound* find_bound(const std::string& key);
@@ -120,7 +121,7 @@ class Emitter {
   ScalarNames local_scalars_;
   std::bitset<256> local_taken_;
 
-  std::unordered_map<std::string, LabelPlace> labels_;
+  std::unordered_map<std::string, std::size_t> labels_;  ///< to Assembly::label_places
   std::vector<Fixup> fixups_;
   std::string scope_;  ///< of local labels: the last global label or entry
   std::vector<std::string_view> label_names_;
@@ -129,10 +130,10 @@ class Emitter {
   std::bitset<256> marked_;  ///< registers whose tensors are known to be used
   std::size_t statement_ = 0;
 
-  enum class Reach : std::uint8_t { kReached, kNot, kWarned };
-  Reach reach_ = Reach::kReached;  ///< not, after an unconditional jump until a label
   bool debug_directives_ = false;
   isa::DebugInfo::Line debug_line_;
+  /// Use of a macro and operand that was wrong in it: the other lines of the macro say no more.
+  std::set<std::pair<std::uint32_t, std::string_view>> wrong_in_macro_;
   std::unordered_map<std::uint32_t, std::uint16_t> debug_files_;  ///< source file -> debug file
 };
 

@@ -217,9 +217,9 @@ class Lexer {
   }
 
   Token punctuation() {
-    static constexpr std::array<std::string_view, 20> kMarks = {
-        "->", "..", "<=", "==", "!=", "<", "(", ")", "[", "]",
-        ",",  ":",  "=",  "+",  "-",  "*", "/", "@", "#", "."};
+    static constexpr std::array<std::string_view, 28> kMarks = {
+        "->", "..", "<<", ">>", "<=", ">=", "==", "!=", "<", ">", "(", ")", "[", "]",
+        ",",  ":",  "=",  "+",  "-",  "*",  "/",  "%",  "&", "^", "|", "@", "#", "."};
     for (const std::string_view mark : kMarks) {
       if (!line_.substr(at_).starts_with(mark)) continue;
       at_ += mark.size();
@@ -228,9 +228,14 @@ class Lexer {
       token.text = mark;
       return token;
     }
-    ++at_;
+    const std::size_t start = at_++;
     while (at_ < line_.size() && (static_cast<unsigned char>(line_[at_]) & 0xC0U) == 0x80U) ++at_;
-    return bad("this character means nothing here");
+    if (line_[start] == '\\') {
+      while (is_name_char(peek())) ++at_;
+    }
+    return bad(line_[start] == '\\'
+                   ? "a backslash names a parameter of the macro; there is none of this name here"
+                   : "this character means nothing here");
   }
 
   static Token bad(std::string_view reason) {

@@ -16,7 +16,7 @@ enum class TokenKind : std::uint8_t {
   kInteger,  ///< 12, 0xff, 0b101, 'A'; magnitude up to 2^63, see `integer`
   kReal,     ///< 1e-5, 2.5, 0r3ff8000000000000 (bits of an f64)
   kString,   ///< text between the quotes, escapes not yet decoded
-  kPunct,    ///< ( ) [ ] , : = + - * / @ # -> .. <= == != <
+  kPunct,    ///< ( ) [ ] , : = + - * / % & ^ | << >> @ # -> .. <= >= == != < >
   kBad,      ///< text is the reason
 };
 

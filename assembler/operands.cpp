@@ -225,15 +225,16 @@ std::string Emitter::describe(const Operand& given) const {
 }
 
 /// Reported once per name; always false.
-bool Emitter::not_declared(const Name& name, Space space) {
+bool Emitter::not_declared(const Name& name, Space space, std::string_view hint) {
   if (assembly_.names.broken(name.text) || assembly_.entry_broken) return false;
   assembly_.names.add_broken(name);  // said once
   auto known = assembly_.names.all(space);
   if (space == Space::kValue) {
     for (const std::string_view reg : scalar_names()) known.push_back(reg);
   }
+  const std::string near = did_you_mean(name.text, known);
   reporter_.error(name.span, fmt::format("'{}' is not declared", name.text),
-                  did_you_mean(name.text, known));
+                  near.empty() ? std::string(hint) : near);
   return false;
 }
 
@@ -241,6 +242,10 @@ bool Emitter::not_declared(const Name& name, Space space) {
 bool Emitter::wrong_kind(const Draft& draft, const Operand& given, OperandKind wanted) {
   const Name* name = given.kind == Operand::Kind::kIndexed ? &given.name : given.expr.as_name();
   if (name != nullptr && assembly_.names.broken(name->text)) return false;
+  if (assembly_.map.line(draft.line).use && name != nullptr) {
+    const Span use = assembly_.map.origin({draft.line, 0, 0});
+    if (!wrong_in_macro_.emplace(use.line, name->text).second) return false;
+  }
   Diagnostic& error =
       reporter_.error(given.span,
                       fmt::format("operand {} of {} must be {} {}, found {}", draft.operand + 1,
@@ -291,7 +296,9 @@ std::optional<std::uint8_t> Emitter::scalar_register(const Name& name) const {
   if (const auto reg = as_register(name))
     return reg->tensor ? std::nullopt : std::optional(reg->number);
   const ScalarName* named = find_scalar(name.text);
-  return named != nullptr ? std::optional(named->reg) : std::nullopt;
+  if (named == nullptr) return std::nullopt;
+  if (named->named) assembly_.registers[*named->named].used = true;
+  return named->reg;
 }
 
 /// Only a register can be written; constants cannot be made into one here.
@@ -354,7 +361,9 @@ bool Emitter::scalar_read(Draft& draft, const Operand& given, Field field) {
                        assembly_.names.find(Space::kTensor, name->text) != nullptr ||
                        assembly_.names.find(Space::kAttr, name->text) != nullptr;
     if (!value && other) return wrong_kind(draft, given, OperandKind::kScalarRead);
-    if (!value) return not_declared(*name, Space::kValue);
+    if (!value)
+      return not_declared(*name, Space::kValue,
+                          "name a register with '.reg', a number with '.param' or '.const'");
   }
   const auto reg = made_scalar(draft, given.expr, scalar_type(*draft.info, field));
   return reg && set_field(draft, field, *reg, given.span);
@@ -409,6 +418,7 @@ std::optional<std::uint8_t> Emitter::made_scalar(Draft& draft, const Expr& expr,
   const Name* name = expr.as_name();
   const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
   if (known != nullptr && known->kind == Known::Kind::kConst) {
+    assembly_.const_used.set(known->index);
     const bool f32 = program_.consts[known->index].type == isa::ScalarConst::Type::kF32;
     if (type == ScalarType::kAny || f32 == (type == ScalarType::kF32))
       return load_const(draft, known->index, expr.span);
@@ -435,7 +445,7 @@ bool Emitter::array_name(Draft& draft, const Operand& given, Field field) {
   const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
   if (name == nullptr) return wrong_kind(draft, given, OperandKind::kDecl);
   std::uint16_t index = 0;
-  const isa::TensorDecl* decl = find_tensor(*name, index);
+  const isa::TensorDecl* decl = find_tensor(*name, OperandKind::kDecl, true, index);
   if (decl == nullptr) return false;
   if (!decl->is_array) return wrong_kind(draft, given, OperandKind::kDecl);
   return set_field(draft, field, index, given.span);
@@ -455,13 +465,19 @@ bool Emitter::immediate(Draft& draft, const Operand& given, Field field) {
 
 /// A named constant, a place in the table, or a value that gets an unnamed place.
 bool Emitter::constant(Draft& draft, const Operand& given, Field field) {
-  if (given.kind == Operand::Kind::kTableIndex)
+  if (given.kind == Operand::Kind::kTableIndex) {
+    // An index beyond the table is the verifier's to refuse; the marks need not grow for it.
+    if (given.number < static_cast<std::int64_t>(program_.consts.size()))
+      assembly_.const_used.set(static_cast<std::size_t>(given.number));
     return set_field(draft, field, given.number, given.span);
+  }
   if (given.kind != Operand::Kind::kExpr) return wrong_kind(draft, given, OperandKind::kConst);
   const Name* name = given.expr.as_name();
   const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
-  if (known != nullptr && known->kind == Known::Kind::kConst)
+  if (known != nullptr && known->kind == Known::Kind::kConst) {
+    assembly_.const_used.set(known->index);
     return set_field(draft, field, known->index, given.span);
+  }
   if (name != nullptr && known == nullptr) {
     const bool other = as_register(*name) || find_scalar(name->text) != nullptr ||
                        assembly_.names.find(Space::kTensor, name->text) != nullptr;
@@ -485,10 +501,13 @@ bool Emitter::string(Draft& draft, const Operand& given, Field field) {
   }
   const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
   const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
-  if (known != nullptr && known->kind == Known::Kind::kString)
+  if (known != nullptr && known->kind == Known::Kind::kString) {
+    assembly_.string_used.set(known->index);
     return set_field(draft, field, known->index, given.span);
+  }
   if (name != nullptr && known == nullptr && !as_register(*name))
-    return not_declared(*name, Space::kValue);
+    return not_declared(*name, Space::kValue,
+                        fmt::format("declare it: .string {} = \"text\"", name->text));
   return wrong_kind(draft, given, OperandKind::kString);
 }
 
@@ -515,8 +534,13 @@ bool Emitter::attribute(Draft& draft, const Operand& given, isa::Operand wanted)
   if (known == nullptr) {
     const bool other = as_register(*name) || find_scalar(name->text) != nullptr ||
                        assembly_.names.find(Space::kTensor, name->text) != nullptr;
-    return other ? wrong_kind(draft, given, wanted.kind) : not_declared(*name, Space::kAttr);
+    if (other) return wrong_kind(draft, given, wanted.kind);
+    const std::string_view noun = kind_text(wanted.kind);  // "rope record"
+    return not_declared(
+        *name, Space::kAttr,
+        fmt::format("declare it: .attr {} = {}(..)", name->text, noun.substr(0, noun.find(' '))));
   }
+  assembly_.attr_used.set(known->index);
   if (program_.attrs[known->index].kind != isa::attr_kind_of(wanted.kind))
     return wrong_kind(draft, given, wanted.kind);
   return set_field(draft, wanted.field, known->index, given.span);

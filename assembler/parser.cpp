@@ -1,7 +1,10 @@
 #include "assembler/parser.hpp"
 
+#include "assembler/fold.hpp"
 #include "assembler/suggest.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -106,19 +109,43 @@ std::optional<std::string> LineParser::string(std::string_view what) {
 std::optional<Expr> LineParser::expression() {
   Expr out;
   const Span first = here();
-  if (!sum(out)) return std::nullopt;
+  if (!bits(out, 0)) return std::nullopt;
   out.span = cover(first, last());
   return out;
 }
 
 /// Appends an operator or operand to the postfix form, up to the cap that Expression has.
-bool LineParser::push(Expr& out, Expr::Op op, Span span) {
+bool LineParser::push(Expr& out, Expr::Op op, Span span, Expr::Fold fold) {
   if (out.steps.size() >= isa::Expression::kMaxSteps) {
     return fail_at(span, fmt::format("this expression has more than {} terms and operators",
                                      isa::Expression::kMaxSteps));
   }
-  out.steps.push_back({op, 0, 0, {}, span});
+  out.steps.push_back({op, 0, 0, {}, span, fold});
   return true;
+}
+
+/// The operators that bind less than a sum, from the loosest on: | ^ & and the shifts.
+bool LineParser::bits(Expr& out, std::size_t level) {
+  struct Row {
+    std::string_view mark;
+    Expr::Fold fold;
+    std::size_t level;
+  };
+  static constexpr std::array<Row, 5> kRows = {{{"|", Expr::Fold::kOr, 0},
+                                                {"^", Expr::Fold::kXor, 1},
+                                                {"&", Expr::Fold::kAnd, 2},
+                                                {"<<", Expr::Fold::kShl, 3},
+                                                {">>", Expr::Fold::kShr, 3}}};
+  const auto side = [&] { return level == 3 ? sum(out) : bits(out, level + 1); };
+  if (!side()) return false;
+  for (;;) {
+    const auto* row = std::find_if(kRows.begin(), kRows.end(), [&](const Row& known) {
+      return known.level == level && at(known.mark);
+    });
+    if (row == kRows.end()) return true;
+    const Token sign = take();
+    if (!side() || !push(out, Expr::Op::kInteger, span_of(sign), row->fold)) return false;
+  }
 }
 
 /// sum ::= product {("+" | "-") product}
@@ -132,13 +159,14 @@ bool LineParser::sum(Expr& out) {
   return true;
 }
 
-/// product ::= unary {("*" | "/") unary}
+/// product ::= unary {("*" | "/" | "%") unary}
 bool LineParser::product(Expr& out) {
   if (!unary(out)) return false;
-  while (at("*") || at("/")) {
+  while (at("*") || at("/") || at("%")) {
     const Token sign = take();
     const Expr::Op op = sign.text == "*" ? Expr::Op::kMul : Expr::Op::kDiv;
-    if (!unary(out) || !push(out, op, span_of(sign))) return false;
+    const Expr::Fold fold = sign.text == "%" ? Expr::Fold::kRem : Expr::Fold::kNone;
+    if (!unary(out) || !push(out, op, span_of(sign), fold)) return false;
   }
   return true;
 }
@@ -172,7 +200,7 @@ bool LineParser::unary(Expr& out) {
   return good;
 }
 
-/// primary ::= INTEGER | REAL | NAME | "sqrt" "(" sum ")" | "(" sum ")"
+/// primary ::= INTEGER | REAL | NAME | "sqrt" "(" expression ")" | "(" expression ")"
 /// `sqrt` is a function only in front of a parenthesis, so that a parameter may have that name.
 bool LineParser::primary(Expr& out) {
   const Token token = peek();
@@ -198,7 +226,7 @@ bool LineParser::primary(Expr& out) {
   if (!at("(")) return expected("a number, a name or '('");
   if (++nesting_ > kMaxNesting) return fail("this expression is nested too deeply");
   take();
-  const bool good = sum(out) && require(")", "to close the parenthesis");
+  const bool good = bits(out, 0) && require(")", "to close the parenthesis");
   --nesting_;
   return good;
 }
@@ -208,7 +236,7 @@ bool LineParser::call(Expr& out) {
   const Token function = take();
   take();
   if (++nesting_ > kMaxNesting) return fail("this expression is nested too deeply");
-  const bool good = sum(out) && require(")", "after the argument of sqrt") &&
+  const bool good = bits(out, 0) && require(")", "after the argument of sqrt") &&
                     push(out, Expr::Op::kSqrt, span_of(function));
   --nesting_;
   return good;
@@ -220,11 +248,20 @@ std::optional<std::int64_t> LineParser::literal(std::string_view what, std::int6
   const auto expr = expression();
   if (!expr) return std::nullopt;
   isa::Expression folded;
+  OperandStarts starts;
   for (const Expr::Step& step : expr->steps) {
+    if (step.fold != Expr::Fold::kNone) {
+      if (const auto problem = fold_last(folded, starts, step.fold)) {
+        fail_at(step.span, std::string(*problem));
+        return std::nullopt;
+      }
+      continue;
+    }
     if (step.op == Expr::Op::kSymbol) {
       fail_at(step.span, fmt::format("{} must be a number; names are not known here", what));
       return std::nullopt;
     }
+    note_step(starts, step.op, folded.steps.size());
     folded.steps.push_back({step.op, step.integer, step.real, 0});
   }
   const auto value = folded.evaluate({});
@@ -312,14 +349,21 @@ bool unknown_instruction(const Name& mnemonic, std::span<const std::string_view>
   if (!mnemonic.quoted && isa::find_mnemonic(mnemonic.text) != nullptr) return false;
   std::vector<std::string_view> known(macros.begin(), macros.end());
   for (const isa::OpInfo& info : isa::all_opcodes()) known.push_back(info.mnemonic);
+  std::string hint = did_you_mean(mnemonic.text, known);
+  if (hint.empty() && line.at_end()) hint = fmt::format("a label is written '{}:'", mnemonic.text);
+  if (line.at("=")) hint = "there is no assignment; 'mov d, a' and 'i64.add d, a, b' write d";
   line.fail_at(mnemonic.span, fmt::format("unknown instruction '{}'", mnemonic.text),
-               did_you_mean(mnemonic.text, known));
+               std::move(hint));
   return true;
 }
 
 std::optional<InstructionText> parse_instruction(LineParser& line,
                                                  std::span<const std::string_view> macros) {
   InstructionText out;
+  if (line.at("#") || line.at("/")) {
+    line.fail("a statement cannot begin like this", "a comment begins with ';'");
+    return std::nullopt;
+  }
   const auto mnemonic = line.name("an instruction, a label or a directive");
   if (!mnemonic || unknown_instruction(*mnemonic, macros, line)) return std::nullopt;
   out.mnemonic = *mnemonic;
@@ -355,6 +399,8 @@ Statement parse_line(std::uint32_t line, std::string_view text, Reporter& report
   }
   auto instruction = parse_instruction(parser, macros);
   out.failed = !instruction;
+  // A lonely word that is no instruction was perhaps a label: branches to it say nothing more.
+  if (out.failed && out.token_count == 2) out.broken_names = parser.all_names();
   if (instruction) out.body = *std::move(instruction);
   return out;
 }

@@ -54,12 +54,13 @@ class LineParser {
   [[nodiscard]] std::vector<Name> all_names() const;
 
  private:
+  bool bits(Expr& out, std::size_t level);
   bool sum(Expr& out);
   bool product(Expr& out);
   bool unary(Expr& out);
   bool primary(Expr& out);
   bool call(Expr& out);
-  bool push(Expr& out, Expr::Op op, Span span);
+  bool push(Expr& out, Expr::Op op, Span span, Expr::Fold fold = Expr::Fold::kNone);
   bool push_integer(Expr& out, const Token& token, bool negative, Span span);
 
   std::uint32_t line_;

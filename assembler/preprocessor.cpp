@@ -67,6 +67,14 @@ std::vector<std::string_view> Preprocessor::macro_names() const {
   return out;
 }
 
+std::vector<std::pair<std::string_view, Span>> Preprocessor::unused_macros() const {
+  std::vector<std::pair<std::string_view, Span>> out;
+  for (const auto& [name, macro] : macros_) {
+    if (!macro.used) out.emplace_back(name, macro.definition);
+  }
+  return out;
+}
+
 /// For what would only be followed by more of its kind: said once, and nothing is expanded any
 /// more.
 void Preprocessor::stop(Span span, std::string message) {
@@ -118,6 +126,7 @@ std::vector<std::uint32_t> Preprocessor::split(SourceFile file) {
     if (first == std::string_view::npos || text[first] == ';') continue;
     Line line;
     line.text = text.substr(0, std::min(text.size(), kLineBytes));
+    line.original = line.text;
     line.file = index;
     line.number = number;
     if (!add_line(line, out)) break;
@@ -186,6 +195,7 @@ std::size_t Preprocessor::expand_line(Lines lines, std::size_t at, std::size_t d
       return at + 1;
     }
     keep_labels(line, head);
+    macro->second.used = true;
     use_macro(line, head, macro->second, depth);
     return at + 1;
   }

@@ -20,6 +20,7 @@ class Preprocessor {
   std::vector<std::uint32_t> run(SourceFile file);
   /// Macros defined anywhere, in alphabetical order.
   [[nodiscard]] std::vector<std::string_view> macro_names() const;
+  [[nodiscard]] std::vector<std::pair<std::string_view, Span>> unused_macros() const;
 
  private:
   using Lines = std::span<const std::uint32_t>;
@@ -27,6 +28,7 @@ class Preprocessor {
     std::vector<std::string_view> parameters;
     std::vector<std::uint32_t> body;
     Span definition;
+    bool used = false;
   };
   /// One substitution: `\name` becomes text.
   struct Binding {

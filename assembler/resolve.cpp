@@ -1,5 +1,6 @@
 #include "assembler/resolve.hpp"
 
+#include "assembler/fold.hpp"
 #include "assembler/parser.hpp"
 #include "assembler/suggest.hpp"
 
@@ -58,6 +59,18 @@ bool Resolver::push(const isa::Expression::Step& step, Span span, Resolved& out)
   return true;
 }
 
+/// A constant or string of this name that a directive further down declares.
+const Name* Resolver::declared_later(std::string_view name) const {
+  for (const Directive& directive : assembly_.directives) {
+    const auto* constant = std::get_if<ConstText>(&directive.body);
+    const auto* string = std::get_if<StringText>(&directive.body);
+    if (constant != nullptr && constant->name && constant->name->text == name)
+      return &*constant->name;
+    if (string != nullptr && string->name.text == name) return &string->name;
+  }
+  return nullptr;
+}
+
 /// Says what a name that is no value is instead. A name is reported once; always false.
 bool Resolver::unknown(const Expr::Step& step) {
   const std::string_view name = step.name.text;
@@ -77,6 +90,13 @@ bool Resolver::unknown(const Expr::Step& step) {
   if (arguments_ != nullptr && arguments_->contains(name)) {
     assembly_.reporter.error(
         step.span, fmt::format("'{}' is a scalar register; its value is not known here", name));
+    return false;
+  }
+  if (const Name* later = declared_later(name)) {
+    assembly_.names.add_broken(step.name);  // said once
+    Diagnostic& error = assembly_.reporter.error(
+        step.span, fmt::format("'{}' is used above its declaration", name), "move it further up");
+    assembly_.reporter.note(error, later->span, fmt::format("{} is declared here", name));
     return false;
   }
   auto known = assembly_.names.all(Space::kValue);
@@ -100,6 +120,7 @@ bool Resolver::symbol(const Expr::Step& step, isa::SymbolId id, Scope scope, Res
                              fmt::format("'{}' is an argument of another entry", symbol.name));
     return false;
   }
+  assembly_.symbol_used.set(id);
   if (scope_of(symbol.kind) <= scope) return push({Op::kSymbol, 0, 0, id}, step.span, out);
   Diagnostic& error = assembly_.reporter.error(
       step.span, fmt::format(fmt::runtime(why_not(symbol.kind)), step.name.text));
@@ -112,6 +133,7 @@ bool Resolver::symbol(const Expr::Step& step, isa::SymbolId id, Scope scope, Res
 
 /// A constant in an expression is its value, put in place.
 bool Resolver::constant(const Expr::Step& step, std::uint32_t index, Resolved& out) {
+  assembly_.const_used.set(index);
   const isa::Expression& value = assembly_.program.consts[index].value;
   if (value.steps.empty()) {
     if (assembly_.names.broken(step.name.text)) return false;
@@ -163,6 +185,7 @@ bool Resolver::name(const Expr::Step& step, Scope scope, Resolved& out) {
     case Known::Kind::kConst:
       return constant(step, known->index, out);
     case Known::Kind::kString:
+      assembly_.string_used.set(known->index);
       return push({Op::kInteger, known->index, 0, 0}, step.span, out);
     case Known::Kind::kTensor:
     case Known::Kind::kAttr:
@@ -177,11 +200,26 @@ bool Resolver::step(const Expr::Step& step, Scope scope, Resolved& out) {
   return push({step.op, step.integer, step.real, 0}, step.span, out);
 }
 
+/// An integer operator over what is known now: numbers, and constants made of numbers.
+bool Resolver::fold(const Expr::Step& step, Resolved& out, OperandStarts& starts) {
+  if (const auto problem = fold_last(out.value, starts, step.fold)) {
+    assembly_.reporter.error(step.span, std::string(*problem));
+    return false;
+  }
+  out.spans.resize(out.value.steps.size());
+  out.spans.back() = step.span;
+  return true;
+}
+
 std::optional<Resolved> Resolver::expression(const Expr& expr, Scope scope) {
   Resolved out;
   out.span = expr.span;
+  OperandStarts starts;
   for (const Expr::Step& part : expr.steps) {
-    if (!step(part, scope, out)) return std::nullopt;
+    const std::size_t before = out.value.steps.size();
+    const bool folds = part.fold != Expr::Fold::kNone;
+    if (!(folds ? fold(part, out, starts) : step(part, scope, out))) return std::nullopt;
+    if (!folds) note_step(starts, part.op, before);
   }
   if (!is_literal(out.value)) return out;
   // Without symbols the value is known now, and so is a division by zero.

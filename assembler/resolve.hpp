@@ -46,7 +46,9 @@ class Resolver {
   bool constant(const Expr::Step& step, std::uint32_t index, Resolved& out);
   bool argument(const Expr::Step& step, const ScalarName& argument, Resolved& out);
   bool unknown(const Expr::Step& step);
+  [[nodiscard]] const Name* declared_later(std::string_view name) const;
   bool push(const isa::Expression::Step& step, Span span, Resolved& out);
+  bool fold(const Expr::Step& step, Resolved& out, std::vector<std::size_t>& starts);
 
   Assembly& assembly_;
   const ScalarNames* arguments_ = nullptr;

@@ -4,6 +4,7 @@
 // Single-threaded, one per assembly.
 
 #include "assembler/diagnostic.hpp"
+#include "assembler/warnings.hpp"
 
 #include <deque>
 #include <optional>
@@ -27,6 +28,7 @@ inline constexpr Span kNowhere{0xFFFFFFFF, 0, 0};
 /// One line after expansion. `text` is kept by the SourceMap.
 struct Line {
   std::string_view text;
+  std::string_view original;  ///< the line as it stands in its file
   std::uint32_t file = 0;
   std::uint32_t number = 0;  ///< line in that file, from 1
   std::optional<Span> use;   ///< inside a macro: the statement that used it
@@ -55,6 +57,7 @@ class SourceMap {
 
  private:
   [[nodiscard]] Diagnostic place(Severity severity, Span span, std::string message) const;
+  [[nodiscard]] Diagnostic place_expanded(Span span) const;
 
   std::deque<SourceFile> files_;
   std::deque<std::string> kept_;
@@ -67,20 +70,25 @@ class Reporter {
  public:
   explicit Reporter(const SourceMap& map) : map_(map) {}
 
+  /// Which warnings are given, and whether they are errors. All are, and they are not, until told.
+  void set_warnings(WarningSet wanted, bool are_errors);
+
   /// The reference is valid until the next report; use it to add notes.
   Diagnostic& error(Span span, std::string message, std::string hint = {});
-  Diagnostic& warning(Span span, std::string message, std::string hint = {});
+  void warning(Warning kind, Span span, std::string message, std::string hint = {});
   void note(Diagnostic& to, Span span, std::string message) const;
 
   [[nodiscard]] bool full() const;
   [[nodiscard]] std::size_t error_count() const { return errors_; }
-  /// In source order of files and lines.
+  /// In the order of files and lines.
   [[nodiscard]] std::vector<Diagnostic> take();
 
  private:
   Diagnostic& add(Diagnostic diagnostic, std::string hint);
 
   const SourceMap& map_;
+  WarningSet wanted_;
+  bool warnings_are_errors_ = false;
   std::vector<Diagnostic> diagnostics_;
   Diagnostic dropped_;
   std::size_t errors_ = 0;

@@ -22,12 +22,15 @@ struct Name {
 /// An expression in postfix form, as isa::Expression, with names still to be looked up.
 struct Expr {
   using Op = isa::Expression::Op;
+  /// Operators that are computed while the text is read (fold.hpp).
+  enum class Fold : std::uint8_t { kNone, kRem, kShl, kShr, kAnd, kXor, kOr };
   struct Step {
     Op op = Op::kInteger;
     std::int64_t integer = 0;
     double real = 0;
     Name name;  ///< kSymbol
     Span span;
+    Fold fold = Fold::kNone;  ///< then `op` means nothing
   };
   std::vector<Step> steps;
   Span span;
@@ -95,6 +98,8 @@ struct ConstText {
 struct StringText {
   Name name;
   std::string bytes;
+  std::optional<std::string> path{};  ///< `.incbin`: the file that holds the bytes
+  Span path_span{};
 };
 
 struct AttrText {

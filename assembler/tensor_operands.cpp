@@ -15,13 +15,41 @@ namespace {
 /// Bound registers that no statement has used yet.
 constexpr std::size_t kNoStatement = 0;
 
+/// The declaration that is missing, as it would be written.
+std::string declaration_hint(const Name& name, OperandKind wanted, bool array) {
+  const std::string what = fmt::format("{}{}", name.text, array ? "[count]" : "");
+  switch (wanted) {
+    case OperandKind::kF16Read:
+    case OperandKind::kF16Write:
+      return fmt::format("declare it: .region {} : f16[rows, columns]", what);
+    case OperandKind::kWeightRead:
+      return fmt::format("declare it: .import {} : weight[rows, columns] = \"name{}\"", what,
+                         array ? ".{}" : "");
+    case OperandKind::kVectorRead:
+    case OperandKind::kDecl:
+      return fmt::format("declare it: .import {} : f32[length] = \"name{}\"", what,
+                         array ? ".{}" : "");
+    case OperandKind::kViewSet:
+      return fmt::format("declare it: .view {} : f32[rows, columns]", what);
+    case OperandKind::kI32Read:
+    case OperandKind::kI32Write:
+      return fmt::format("declare it: .temp {} : i32[length]", what);
+    case OperandKind::kU8Read:
+    case OperandKind::kU8Write:
+      return fmt::format("declare it: .region {} : u8[height, width, channels]", what);
+    default:
+      return fmt::format("declare it: .temp {} : f32[rows, columns]", what);
+  }
+}
+
 }  // namespace
 
 /// A tensor by its declared name; reports what the name is instead.
-const isa::TensorDecl* Emitter::find_tensor(const Name& name, std::uint16_t& index) {
+const isa::TensorDecl* Emitter::find_tensor(const Name& name, OperandKind wanted, bool array,
+                                            std::uint16_t& index) {
   const Known* known = assembly_.names.find(Space::kTensor, name.text);
   if (known == nullptr) {
-    not_declared(name, Space::kTensor);
+    not_declared(name, Space::kTensor, declaration_hint(name, wanted, array));
     return nullptr;
   }
   index = static_cast<std::uint16_t>(known->index);
@@ -42,7 +70,7 @@ void Emitter::mark_used(std::uint8_t reg) {
 bool Emitter::tensor(Draft& draft, const Operand& given, isa::Operand wanted) {
   if (given.kind == Operand::Kind::kIndexed) {
     if (wanted.kind == OperandKind::kViewSet) return wrong_kind(draft, given, wanted.kind);
-    return array_element(draft, given, wanted.field);
+    return array_element(draft, given, wanted);
   }
   if (given.kind != Operand::Kind::kExpr || given.expr.as_name() == nullptr)
     return wrong_kind(draft, given, wanted.kind);
@@ -63,7 +91,7 @@ bool Emitter::tensor_name(Draft& draft, const Operand& given, isa::Operand wante
                      assembly_.names.find(Space::kValue, name.text) != nullptr;
   if (!tensor && other) return wrong_kind(draft, given, wanted.kind);
   std::uint16_t index = 0;
-  const isa::TensorDecl* decl = find_tensor(name, index);
+  const isa::TensorDecl* decl = find_tensor(name, wanted.kind, false, index);
   if (decl == nullptr) return false;
   if (decl->is_array) {
     Diagnostic& error = reporter_.error(
@@ -112,8 +140,9 @@ Emitter::Bound* Emitter::make_bound(const std::string& key, Span span) {
 }
 
 /// The declared array that `given` takes an element of, or null (reported).
-const isa::TensorDecl* Emitter::find_array(const Operand& given, std::uint16_t& index) {
-  const isa::TensorDecl* decl = find_tensor(given.name, index);
+const isa::TensorDecl* Emitter::find_array(const Operand& given, OperandKind wanted,
+                                           std::uint16_t& index) {
+  const isa::TensorDecl* decl = find_tensor(given.name, wanted, true, index);
   if (decl == nullptr || decl->is_array) return decl;
   Diagnostic& error = reporter_.error(given.span, fmt::format("'{}' is no array", decl->name),
                                       fmt::format("write {} without an index", decl->name));
@@ -129,7 +158,7 @@ std::optional<std::string> Emitter::element_key(const Operand& given, std::uint1
   if (name != nullptr) {
     if (const auto reg = scalar_register(*name)) return fmt::format("{}:r{}", decl, *reg);
     if (assembly_.names.find(Space::kValue, name->text) == nullptr) {
-      not_declared(*name, Space::kValue);
+      not_declared(*name, Space::kValue, "an index is a register, named with '.reg', or a number");
       return std::nullopt;
     }
   }
@@ -141,16 +170,16 @@ std::optional<std::string> Emitter::element_key(const Operand& given, std::uint1
 }
 
 /// Bound before use, once per straight line while its index register is unchanged.
-bool Emitter::array_element(Draft& draft, const Operand& given, Field field) {
+bool Emitter::array_element(Draft& draft, const Operand& given, isa::Operand wanted) {
   std::uint16_t decl = 0;
-  if (find_array(given, decl) == nullptr) return false;
+  if (find_array(given, wanted.kind, decl) == nullptr) return false;
   const auto key = element_key(given, decl);
   if (!key) return false;
   Bound* bound = find_bound(*key);
   if (bound == nullptr) bound = bind(draft, given, *key, decl);
   if (bound == nullptr) return false;
   bound->last_statement = statement_;
-  return set_field(draft, field, bound->reg, given.span);
+  return set_field(draft, wanted.field, bound->reg, given.span);
 }
 
 /// Emits the bind, after the constant for its index where that is no register.

@@ -95,6 +95,51 @@ class Programs(Cli):
         self.assertEqual((self.folder / "p.pxi").read_bytes(), (self.folder / "again.pxi").read_bytes())
         self.assertEqual("hello\n", self.pxos("exec", "p.pxi"))
 
+    def test_what_asm_emits(self):
+        self.write("part.pxasm", ".temp spare : f32[4]\n")
+        self.write("e.pxasm", ".program e\n.include \"part.pxasm\"\n.entry main()\nlast:\n    halt\n")
+        rule = self.pxos("asm", "e.pxasm", "--emit", "deps")
+        self.assertRegex(rule, r"\Ae\.pxi: e\.pxasm \\\n  part\.pxasm\n\npart\.pxasm:\n\Z")
+        self.assertFalse((self.folder / "e.pxi").exists())
+        self.assertIn("temp\tspare\tt0 f32[4]\tpart.pxasm:1:7\n", self.pxos("asm", "e.pxasm", "--emit", "symbols"))
+        self.assertIn("08 00 00 | 00 00 00 | 00 00 00  halt", self.pxos("asm", "e.pxasm", "--emit", "listing"))
+        self.pxos("asm", "e.pxasm", "--emit", "listing", "-o", "e.lst", "--depfile", "e.d")
+        self.assertIn("halt", (self.folder / "e.lst").read_text())
+        self.assertEqual(rule, (self.folder / "e.d").read_text())
+        for line in self.pxos("asm", "--list-warnings").splitlines():
+            self.assertRegex(line, r"^[a-z-]+ +\S")
+
+    def test_warnings_are_chosen_and_can_be_errors(self):
+        self.write("w.pxasm", ".program w\n.temp spare : f32[4]\n.entry main()\n    halt\n")
+        self.pxos("asm", "w.pxasm", "-o", "w.pxi")
+        shown = self.pxos("asm", "w.pxasm", "--werror", "-o", "x.pxi", code=None)
+        self.assertIn("error: temp 'spare' is never used [-Werror=unused-temp]", shown)
+        self.assertFalse((self.folder / "x.pxi").exists())
+        self.pxos("asm", "w.pxasm", "--werror", "-W", "no-unused", "-o", "x.pxi")
+        self.pxos("asm", "w.pxasm", "-Wno-unused-tmp", code=2)
+
+    def test_included_files_are_looked_for_beside_the_source_and_in_folders(self):
+        (self.folder / "shared").mkdir(exist_ok=True)
+        self.write("shared/inc.pxasm", ".string hi = \"from afar\\n\"\n")
+        self.write("i.pxasm", ".include \"inc.pxasm\"\n.entry main()\n    host r1, hi, 0, 0, console.text\n    halt\n")
+        self.pxos("asm", "i.pxasm", code=None)
+        self.pxos("asm", "i.pxasm", "-I", "shared", "-o", "i.pxi")
+        self.assertEqual("from afar\n", self.pxos("exec", "i.pxi"))
+
+    def test_fmt_lays_out_in_place_and_checks(self):
+        self.write("f.pxasm", ".entry main()\nhalt\n")
+        self.assertIn("f.pxasm", self.pxos("fmt", "--check", "f.pxasm", code=None))
+        self.assertEqual(".entry main()\nhalt\n", (self.folder / "f.pxasm").read_text())
+        self.pxos("fmt", "f.pxasm")
+        self.assertEqual(".entry main()\n    halt\n", (self.folder / "f.pxasm").read_text())
+        self.pxos("fmt", "--check", "f.pxasm")
+        self.assertEqual(".entry main()\n    halt\n", self.pxos("fmt", "-", stdin=".entry main()\n halt"))
+
+    def test_the_first_listing_of_the_tutorial_says_hello(self):
+        text = (SOURCE / "docs/tutorial/first_forward_pass.md").read_text()
+        self.write("hello.pxasm", text.split("```pxasm\n")[1].split("```")[0])
+        self.assertEqual("Hello, pixels.\n", self.pxos("exec", "hello.pxasm"))
+
     def test_the_plan_and_the_profile_of_a_program(self):
         self.write("p.pxasm", ".program p\n.temp a : f32[2, 4]\n.temp b : f32[2, 4]\n.entry main()\n    .reg f\n"
                    "    fill a, f\n    add b, a, a\n    softmax a, b\n    halt\n")

@@ -2,19 +2,23 @@
 //   pxt FILE.pxt
 // A case holds a command, one or more files and the expected output, each after a marker line:
 //   # free text about what the case shows
-//   $ asm                   diagnostics, then "ok" or "failed"; also: asm --no-debug, list, dis,
-//   plan
+//   $ asm                   diagnostics, then "ok" or "failed"; with --no-debug, --werror, -W NAME;
+//                           also: list, symbols, dis, plan, fmt, link name=value name:length
 //   --- main.pxasm          the program; further files are what `.include` finds
 //   === output
 // tests/update_goldens.py compares or rewrites. Exit code 2 = the file is no text case.
 #include "assembler/assembler.hpp"
 #include "assembler/disassembler.hpp"
+#include "assembler/formatter.hpp"
+#include "pxvm/vm/link.hpp"
 #include "pxvm/vm/plan.hpp"
 
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -52,10 +56,31 @@ std::optional<TextCase> parse(const std::string& text) {
   return std::nullopt;
 }
 
-AssembleResult assemble(const TextCase& text, bool debug_info) {
+/// The words of the command line behind the first.
+std::vector<std::string> words_of(const std::string& command) {
+  std::istringstream in(command);
+  std::vector<std::string> out;
+  for (std::string word; in >> word;) out.push_back(word);
+  return out;
+}
+
+/// nullopt for an option that there is not.
+std::optional<AssembleOptions> options_of(const std::vector<std::string>& words) {
   AssembleOptions options;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i] == "--no-debug") {
+      options.debug_info = false;
+    } else if (words[i] == "--werror") {
+      options.warnings_are_errors = true;
+    } else if (words[i] != "-W" || i + 1 == words.size() || !options.warnings.apply(words[++i])) {
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+AssembleResult assemble(const TextCase& text, AssembleOptions options) {
   options.source = text.files.front();
-  options.debug_info = debug_info;
   options.include = [&text](std::string_view path) -> pxos::Result<std::string> {
     for (const SourceFile& file : text.files) {
       if (file.path == path) return file.text;
@@ -65,21 +90,49 @@ AssembleResult assemble(const TextCase& text, bool debug_info) {
   return pxos::assembler::assemble(options);
 }
 
-std::optional<std::string> run(const TextCase& text) {
-  const bool known = text.command == "asm" || text.command == "asm --no-debug" ||
-                     text.command == "list" || text.command == "dis" || text.command == "plan";
-  if (!known) return std::nullopt;
-  const AssembleResult result = assemble(text, text.command != "asm --no-debug");
-  std::string out = pxos::assembler::render_all(result.diagnostics, result.sources);
-  if (!result.program) return out + "failed\n";
-  if (text.command == "list")
-    return out + pxos::assembler::listing(result.program->program(), result.sources);
-  if (text.command == "dis") return out + pxos::assembler::disassemble(result.program->program());
-  if (text.command == "plan") {
-    const pxos::isa::Program& program = result.program->program();
-    return out + pxos::vm::plan_text(program, pxos::vm::make_plan(program));
+/// Links against the parameters `name=value` and the vectors `name:length` of the command.
+std::string link(const pxos::isa::VerifiedProgram& program, const std::vector<std::string>& words) {
+  pxos::vm::LinkInputs inputs;
+  std::map<std::string, std::int64_t> lengths;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const std::size_t mark = words[i].find_first_of("=:");
+    if (mark == std::string::npos) return "the words of link are name=value and name:length\n";
+    auto& known = words[i][mark] == '=' ? inputs.integers : lengths;
+    known[words[i].substr(0, mark)] = std::stoll(words[i].substr(mark + 1));
   }
-  return out + fmt::format("ok, {} instructions\n", result.program->program().code.size());
+  std::map<std::string, std::vector<std::uint8_t>> bytes;
+  for (const auto& [name, length] : lengths)
+    bytes[name].resize(static_cast<std::size_t>(length) * 4);
+  inputs.find_weight = [&](const std::string& name) -> std::optional<pxos::vm::WeightTensor> {
+    const auto found = lengths.find(name);
+    if (found == lengths.end()) return std::nullopt;
+    pxos::vm::WeightTensor out;
+    out.name = name;
+    out.shape = {found->second};
+    out.linear = bytes[name];
+    return out;
+  };
+  const auto linked = pxos::vm::link(program, inputs);
+  return linked ? "linked\n" : fmt::format("main.pxasm: error: {}\n", linked.error().message);
+}
+
+std::optional<std::string> run(const TextCase& text) {
+  const std::vector<std::string> words = words_of(text.command);
+  const std::string& verb = words.front();
+  if (verb == "fmt") return pxos::assembler::format(text.files.front().text);
+  const auto options = verb == "link" ? AssembleOptions() : options_of(words);
+  const AssembleResult result = assemble(text, options.value_or(AssembleOptions()));
+  std::string out = pxos::assembler::render_all(result.diagnostics, result.sources);
+  if (!options) return std::nullopt;
+  if (!result.program) return out + "failed\n";
+  const pxos::isa::Program& program = result.program->program();
+  if (verb == "asm") return out + fmt::format("ok, {} instructions\n", program.code.size());
+  if (verb == "list") return out + pxos::assembler::listing(program, result.sources);
+  if (verb == "symbols") return out + pxos::assembler::symbols_text(result.symbols);
+  if (verb == "dis") return out + pxos::assembler::disassemble(program);
+  if (verb == "plan") return out + pxos::vm::plan_text(program, pxos::vm::make_plan(program));
+  if (verb == "link") return out + link(*result.program, words);
+  return std::nullopt;
 }
 
 }  // namespace

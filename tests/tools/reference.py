@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Writes docs/reference/{opcodes,host_calls,dtypes}.md from the .def tables, or checks that they are current.
+"""Writes docs/reference/{opcodes,host_calls,dtypes}.md from the .def tables, and from those and the language's page
+the manual pages and editor grammars, or checks that they are current.
 
 usage: reference.py ROOT [--check]
 """
 import pathlib
 import re
 import sys
+
+import editors
+import man
 
 FIELD = r'"((?:[^"\\]|\\.)*)"'
 KINDS = {"rd": "scalar, written", "rs": "scalar", "tf": "f32 matrix", "tF": "f32 matrix, written", "tv": "f32 vector",
@@ -98,17 +102,23 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     root = pathlib.Path(arguments[0])
+    made = {f"docs/reference/{page}": GENERATED.format(table) + render((root / table).read_text())
+            for page, (table, render) in PAGES.items()}
+
+    def read(path):
+        return made.get(path) or (root / path).read_text()
+
+    made |= editors.pages(read) | man.pages(read)
     stale = []
-    for page, (table, render) in PAGES.items():
-        path = root / "docs/reference" / page
-        content = GENERATED.format(table) + render((root / table).read_text())
+    for name, content in made.items():
+        path = root / name
         if "--check" not in arguments:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         elif not path.exists() or path.read_text() != content:
-            stale.append(page)
-    for page in stale:
-        print(f"docs/reference/{page} is not what its table says; run tests/tools/reference.py .")
+            stale.append(name)
+    for name in stale:
+        print(f"{name} is not what its tables say; run tests/tools/reference.py .")
     return 1 if stale else 0
 
 
