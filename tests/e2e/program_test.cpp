@@ -72,7 +72,7 @@ TEST_CASE("dropping a residual from llama.pxasm changes the logits", "[e2e][conf
 
 TEST_CASE("a shape error in llama.pxasm is reported with a caret before anything runs", "[e2e]") {
   const std::string broken =
-      replaced(llama_text(), "matmul    k, wk[l], xn", "matmul    q, wk[l], xn");
+      replaced(llama_text(), "    project   l\n", "    project   l\n    matmul    q, wk[l], xn\n");
   const auto program = program_of(broken)("llama");
   REQUIRE_FALSE(program);
   const std::string& message = program.error().message;

@@ -35,7 +35,7 @@ TEST_CASE("Import options are checked before anything is read", "[import]") {
   options = to(folder / "a.pxa");
   options.as_dtype = pxos::tensor::DType::kQ4_0;
   CHECK(check_options(options).has_value());
-  options.as_dtype = pxos::tensor::DType::kQ4_K;
+  options.as_dtype = pxos::tensor::DType::kI32;
   CHECK(check_options(options).error().code == Errc::kUnsupported);
   options = to(folder.write("used.pxa", std::string_view("x")));
   CHECK(check_options(options).error().code == Errc::kUsage);
