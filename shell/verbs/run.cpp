@@ -223,6 +223,15 @@ Result<int> answer(const Options& options, Mounted& mounted) {
   return report.finish == hypervisor::FinishReason::kInterrupted ? kExitInterrupted : kExitOk;
 }
 
+/// Errors: kUnsupported for a language model without a tokenizer: there is nothing to run but its
+/// forward pass, and that wants ids.
+Result<void> refuse_without_tokenizer(hypervisor::Mount& mount) {
+  const isa::Program& program = mount.machine().linked().program();
+  if (program.find_entry("main") != nullptr || program.find_entry("forward") == nullptr) return {};
+  return fail(Errc::kUnsupported, "{}: this model has no tokenizer, it takes token ids and no text",
+              mount.name());
+}
+
 Result<int> run(const Options& options) {
   TerminalOutput out(stdout, stderr, colours_for(stdout), terminal_columns(stdout));
   hypervisor::HostPorts ports;
@@ -231,6 +240,7 @@ Result<int> run(const Options& options) {
   PX_TRY(Mounted mounted, mount_cartridge(options.mount, ports));
   for (const std::string& note : mounted.info.notes) out.note(note);
   if (mounted.info.has_model) return answer(options, mounted);
+  PX_CHECK(mounted.hypervisor->with_mount(mounted.info.name, refuse_without_tokenizer));
   PX_CHECK(interruptible<void>(*mounted.hypervisor, [&] {
     return mounted.hypervisor->run_program(mounted.info.name, "main");
   }));

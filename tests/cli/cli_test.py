@@ -310,6 +310,10 @@ class Models(Cli):
         (self.folder / "odd.json").write_text('{"model": {"type": "WordLevel", "vocab": {}}}')
         self.assertIn("WordLevel", self.pxos("tokenize", "x", "-m", "odd.json", code=1))
 
+    def test_a_model_without_a_tokenizer_takes_no_text(self):
+        self.pxos("import", conformance("models/gpt-nano-sort"), "-o", "sort.pxa")
+        self.assertIn("no tokenizer", self.pxos("run", "sort.pxa", "CAB", code=1))
+
     def test_sampling_options_and_grammars(self):
         (self.folder / "yes.gbnf").write_text('root ::= " yes" | " no"')
         words = ["run", self.cartridge, "Is it red?", "-n", 20, "--json"]
