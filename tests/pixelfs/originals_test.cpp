@@ -145,7 +145,8 @@ TEST_CASE("PXIF: the original files", "[pixelfs][conformance]") {
 
 TEST_CASE("PXFS: the original files", "[pixelfs][conformance]") {
   PXOS_CONFORMANCE_OR_SKIP(folder, "storage");
-  for (const json& c : load_json(folder / "expected.PXFS.json")["cases"]) {
+  const json expected = load_json(folder / "expected.PXFS.json");
+  for (const json& c : expected["cases"]) {
     const ByteVector bytes = load(folder / c["file"].get<std::string>());
     INFO(c["file"]);
     const auto file = parse_pxfs(bytes);
