@@ -5,7 +5,7 @@
 #include "cartridges/import/architecture.hpp"
 #include "cartridges/import/gguf.hpp"
 #include "cartridges/import/model_entries.hpp"
-#include "pixelfs/sheet.hpp"
+#include "cartridges/weights.hpp"
 #include "pxvm/base/checked.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/text/vocabulary.hpp"
@@ -25,17 +25,6 @@ using nlohmann::ordered_json;
 using pixelfs::WeightTensor;
 
 constexpr std::uint64_t kCopyBytes = std::uint64_t{4} << 20U;
-
-Result<pixelfs::WeightSet> open_weights(const Cartridge& cartridge) {
-  std::vector<pixelfs::Sheet> sheets;
-  for (const ManifestEntry* entry : cartridge.of_kind(EntryKind::kSheet)) {
-    auto sheet = pixelfs::Sheet::open(cartridge.bytes(*entry));
-    if (!sheet) return in_context(entry->name, std::move(sheet).error());
-    sheets.push_back(*std::move(sheet));
-  }
-  if (sheets.empty()) return fail(Errc::kNotFound, "{}: no weights in it", cartridge.path());
-  return pixelfs::WeightSet::open(std::move(sheets));
-}
 
 /// Streams tensors out and counts them.
 class Copier {
