@@ -1,10 +1,20 @@
 #include "pxvm/vm/interpreter.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 
 namespace pxos::vm {
+namespace {
+
+/// Of a call that may have been paused. The last operation may have overdrawn it.
+std::uint64_t fuel_left(std::uint64_t limit, std::uint64_t used) {
+  if (limit == 0) return std::numeric_limits<std::uint64_t>::max();
+  return limit - std::min(limit, used);
+}
+
+}  // namespace
 
 Interpreter::Interpreter(Machine& machine)
     : machine_(machine),
@@ -14,8 +24,7 @@ Interpreter::Interpreter(Machine& machine)
                *machine.options_.stop},
       inline_context_{*machine.options_.kernels, *machine.inline_pool_, machine.scratch_,
                       *machine.options_.stop},
-      fuel_left_(machine.options_.fuel_per_call != 0 ? machine.options_.fuel_per_call
-                                                     : std::numeric_limits<std::uint64_t>::max()) {}
+      fuel_left_(fuel_left(machine.options_.fuel_per_call, machine.fuel_used_)) {}
 
 float Interpreter::f32(std::uint8_t index) const {
   return std::bit_cast<float>(static_cast<std::uint32_t>(machine_.scalars_[index]));
@@ -50,7 +59,19 @@ bool Interpreter::back_edge() {
 }
 
 std::size_t Interpreter::run(std::size_t start) {
-  return machine_.options_.profile != nullptr ? run_loop<true>(start) : run_loop<false>(start);
+  const MachineOptions& options = machine_.options_;
+  const bool observed = options.profile != nullptr || options.debug != nullptr;
+  return observed ? run_loop<true>(start) : run_loop<false>(start);
+}
+
+bool Interpreter::observe(std::size_t pc) {
+  if (machine_.options_.debug != nullptr && !machine_.options_.debug->before(pc)) {
+    machine_.state_ = RunState::kPaused;
+    return false;
+  }
+  if (machine_.options_.profile != nullptr) profile().count(pc);
+  pc_ = pc;
+  return true;
 }
 
 // Threaded code where the compiler has labels as values: every record ends with its own indirect
@@ -63,7 +84,9 @@ std::size_t Interpreter::run(std::size_t start) {
 #define PX_CASE(Name) at_##Name:
 #define PX_DISPATCH()                                   \
   do {                                                  \
-    if constexpr (kProfiled) count_profiled(i);         \
+    if constexpr (kObserved) {                          \
+      if (!observe(place(i))) return place(i);          \
+    }                                                   \
     goto* kLabels[static_cast<std::size_t>(i->action)]; \
   } while (false)
 #pragma GCC diagnostic push
@@ -80,37 +103,39 @@ std::size_t Interpreter::run(std::size_t start) {
     PX_NEXT();               \
   }
 /// An instruction that may trap.
-#define PX_STEP(Name, ...)                                         \
-  PX_CASE(Name) {                                                  \
-    if (!(__VA_ARGS__)) return static_cast<std::size_t>(i - code); \
-    PX_NEXT();                                                     \
+#define PX_STEP(Name, ...)               \
+  PX_CASE(Name) {                        \
+    if (!(__VA_ARGS__)) return place(i); \
+    PX_NEXT();                           \
   }
-#define PX_BRANCH(Name, ...)                                                  \
-  PX_CASE(Name) {                                                             \
-    if (!(__VA_ARGS__)) {                                                     \
-      PX_NEXT();                                                              \
-    } else {                                                                  \
-      const Record* const to = code + i->target;                              \
-      if (to <= i && !back_edge()) return static_cast<std::size_t>(i - code); \
-      i = to;                                                                 \
-      PX_DISPATCH();                                                          \
-    }                                                                         \
+#define PX_BRANCH(Name, ...)                        \
+  PX_CASE(Name) {                                   \
+    if (!(__VA_ARGS__)) {                           \
+      PX_NEXT();                                    \
+    } else {                                        \
+      const Record* const to = code + i->target;    \
+      if (to <= i && !back_edge()) return place(i); \
+      i = to;                                       \
+      PX_DISPATCH();                                \
+    }                                               \
   }
 
-template <bool kProfiled>
+template <bool kObserved>
 std::size_t Interpreter::run_loop(std::size_t start) {
   // The verifier proved that no path leaves the code and that every branch lands inside it.
-  const Record* const code = (machine_.options_.fusion ? plan_.fused : plan_.plain).data();
+  const bool fused = machine_.options_.fusion && machine_.options_.debug == nullptr;
+  const Record* const code = (fused ? plan_.fused : plan_.plain).data();
   const Record* i = code + start;
   std::uint64_t* const regs = machine_.scalars_.data();
   const auto s64 = [regs](std::uint8_t reg) { return static_cast<std::int64_t>(regs[reg]); };
-  const auto count_profiled = [&](const Record* record) {
-    profile().count(static_cast<std::size_t>(record - code));
-    pc_ = static_cast<std::size_t>(record - code);
+  const auto place = [code](const Record* record) {
+    return static_cast<std::size_t>(record - code);
   };
 #ifdef PXOS_SWITCH_DISPATCH
   for (;;) {
-    if constexpr (kProfiled) count_profiled(i);
+    if constexpr (kObserved) {
+      if (!observe(place(i))) return place(i);
+    }
     switch (i->action) {
 #else
   // clang-format off
@@ -123,7 +148,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
   PX_DISPATCH();
 #endif
 
-      PX_CASE(Halt) return static_cast<std::size_t>(i - code);
+      PX_CASE(Halt) return place(i);
       PX_STEP(Trap, op_trap(*i))
       PX_BRANCH(Jump, true)
       PX_BRANCH(BrEq, regs[i->a] == regs[i->b])

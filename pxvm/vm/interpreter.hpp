@@ -36,9 +36,12 @@ class Interpreter {
     std::uint64_t fuel = 0;
   };
 
-  /// The loop, once with and once without the profile.
-  template <bool kProfiled>
+  /// The loop, once with and once without a profile or debugger that looks on.
+  template <bool kObserved>
   std::size_t run_loop(std::size_t start);
+
+  /// Counts instruction `pc` and asks the debug port. False: the machine pauses before it.
+  bool observe(std::size_t pc);
 
   bool execute_memory(const Record& i);
   bool op_bind(const Record& i);

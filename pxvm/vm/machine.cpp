@@ -209,7 +209,8 @@ Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments
   return preset_views();
 }
 
-Result<void> Machine::call(std::string_view entry_name, const CallArguments& arguments) {
+Result<void> Machine::begin(std::string_view entry_name, const CallArguments& arguments) {
+  state_ = RunState::kIdle;
   const Entry* entry = linked_->program().find_entry(entry_name);
   if (entry == nullptr) {
     return fail(Errc::kNotFound, "program '{}' has no entry '{}'", linked_->program().name,
@@ -219,17 +220,36 @@ Result<void> Machine::call(std::string_view entry_name, const CallArguments& arg
     return fail(Errc::kUsage, "program '{}' has regions, but no session is attached",
                 linked_->program().name);
   }
-  Profile* profile = options_.profile;
-  const Profile::Clock::time_point start =
-      profile != nullptr ? Profile::Clock::now() : Profile::Clock::time_point{};
   PX_CHECK(prepare(*entry, arguments));
   fuel_used_ = 0;
   trap_ = {};
-  if (profile != nullptr) profile->prepare(linked_->program().code.size(), options_.fusion);
-  const std::size_t pc = Interpreter(*this).run(entry->start);
+  pc_ = entry->start;
+  state_ = RunState::kPaused;
+  return {};
+}
+
+Result<RunState> Machine::resume() {
+  if (state_ != RunState::kPaused) return fail(Errc::kUsage, "nothing is paused: begin a call");
+  const bool fused = options_.fusion && options_.debug == nullptr;
+  if (options_.profile != nullptr) options_.profile->prepare(linked_->program().code.size(), fused);
+  state_ = RunState::kHalted;  // unless the loop says otherwise
+  pc_ = Interpreter(*this).run(pc_);
+  if (trap_.kind == TrapKind::kNone) return state_;
+  state_ = RunState::kIdle;
+  return tl::unexpected<Error>(trap_error(pc_));
+}
+
+Result<void> Machine::call(std::string_view entry, const CallArguments& arguments) {
+  Profile* profile = options_.profile;
+  const Profile::Clock::time_point start =
+      profile != nullptr ? Profile::Clock::now() : Profile::Clock::time_point{};
+  PX_CHECK(begin(entry, arguments));
+  const Result<RunState> done = resume();
   if (profile != nullptr) profile->add_call(Profile::Clock::now() - start);
-  if (trap_.kind == TrapKind::kNone) return {};
-  return tl::unexpected<Error>(trap_error(pc));
+  if (!done) return tl::unexpected<Error>(done.error());
+  if (*done == RunState::kPaused)
+    return fail(Errc::kInterrupted, "'{}' is paused by its debugger", entry);
+  return {};
 }
 
 Error Machine::trap_error(std::size_t pc) const {

@@ -4,6 +4,7 @@
 // signal handler.
 
 #include "pxvm/tensor/ops.hpp"
+#include "pxvm/vm/debug_port.hpp"
 #include "pxvm/vm/host_port.hpp"
 #include "pxvm/vm/link.hpp"
 #include "pxvm/vm/region.hpp"
@@ -15,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pxos::vm {
@@ -54,6 +56,14 @@ struct MachineOptions {
       0;               ///< 0 = unlimited; unit: one scalar instruction or 1024 multiply-adds
   bool fusion = true;  ///< false: every instruction alone; the same bits, for comparisons
   Profile* profile = nullptr;  ///< where times and counts go; null = nothing is measured
+  DebugPort* debug = nullptr;  ///< asked before every instruction; null = nobody looks on
+};
+
+/// How a run ended or why it stands still.
+enum class RunState : std::uint8_t {
+  kIdle,    ///< nothing was begun, or it ended with an error
+  kPaused,  ///< the debug port paused it, or begin() has just made it ready
+  kHalted,  ///< the entry is done
 };
 
 /// Arguments of a call: scalars in the entry's order (f32 as bits), dims by name for those no
@@ -77,6 +87,10 @@ class Machine {
   void set_profile(Profile* profile) { options_.profile = profile; }
   /// As MachineOptions::fusion, for the calls from now on.
   void set_fusion(bool fusion) { options_.fusion = fusion; }
+  /// As MachineOptions::debug, from the next call or resume on.
+  void set_debug(DebugPort* port) { options_.debug = port; }
+  /// Who serves host calls from now on; the one before is returned.
+  HostPort* set_host(HostPort* host) { return std::exchange(options_.host, host); }
 
   /// The elements of an input, output, temp or region tensor (array element `index`), at its
   /// largest extents. Errors: kNotFound. Inputs are written before call(), outputs read after it.
@@ -88,6 +102,17 @@ class Machine {
   /// kInterrupted, kLimit (fuel); after an error the destination of the interrupted instruction is
   /// undefined, regions otherwise as they were.
   Result<void> call(std::string_view entry, const CallArguments& arguments);
+
+  /// The same in two steps, for debuggers: begin() stands before the first instruction.
+  Result<void> begin(std::string_view entry, const CallArguments& arguments);
+  /// Runs until the entry halts or the debug port pauses it. Errors: those of call() while running;
+  /// kUsage when nothing is paused.
+  Result<RunState> resume();
+  [[nodiscard]] RunState state() const { return state_; }
+  /// The next instruction of a paused machine, the last one of any other.
+  [[nodiscard]] std::size_t pc() const { return pc_; }
+  /// What a tensor register holds; rank 0 = nothing.
+  [[nodiscard]] const TensorView& tensor(std::uint8_t reg) const { return tensors_[reg]; }
 
   [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return scalars_[reg]; }
   [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
@@ -137,6 +162,8 @@ class Machine {
   std::optional<std::vector<std::int64_t>> preset_symbols_;
   std::uint64_t fuel_used_ = 0;
   Trap trap_;
+  RunState state_ = RunState::kIdle;
+  std::size_t pc_ = 0;
 };
 
 }  // namespace pxos::vm

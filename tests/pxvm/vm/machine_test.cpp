@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -303,6 +304,63 @@ TEST_CASE("regions live in the session, temps do not leak into it", "[vm]") {
 TEST_CASE("a host call without a host traps", "[vm]") {
   CHECK(run_error(".program h\n.entry main()\n    host r0, r1, r1, r1, clock.ms\n    halt\n")
             .find("no host") != std::string::npos);
+}
+
+/// Pauses before the steps it is told, counting from 0.
+class PauseAt final : public vm::DebugPort {
+ public:
+  bool before(std::size_t pc) override {
+    seen.push_back(pc);
+    if (std::exchange(resumed, false) || !pause) return true;
+    resumed = true;
+    return false;
+  }
+  std::vector<std::size_t> seen;
+  bool pause = true;
+  bool resumed = false;
+};
+
+TEST_CASE("a debug port sees every instruction and may pause before each", "[vm]") {
+  Guest guest;
+  auto machine = guest.load(
+      ".program p\n.entry main()\n    i64.const r0, 3\n    i64.const r1, 0\nagain:\n"
+      "    i64.addi r0, r0, -1\n    br.lt r1, r0, again\n    halt\n",
+      4);
+  REQUIRE(machine);
+  PauseAt port;
+  (*machine)->set_debug(&port);
+  REQUIRE((*machine)->begin("main", {}));
+  std::vector<std::size_t> pauses;
+  while (true) {
+    const auto state = (*machine)->resume();
+    REQUIRE(state);
+    if (*state == vm::RunState::kHalted) break;
+    pauses.push_back((*machine)->pc());
+  }
+  CHECK(pauses == std::vector<std::size_t>{0, 1, 2, 3, 2, 3, 2, 3, 4});
+  CHECK((*machine)->scalar(0) == 0);
+  CHECK((*machine)->fuel_used() == 2);  // of all pauses together
+  CHECK_FALSE((*machine)->resume());
+
+  port.pause = false;
+  port.seen.clear();
+  REQUIRE((*machine)->call("main", {}));
+  CHECK(port.seen.size() == 9);
+  port.pause = true;
+  CHECK((*machine)->call("main", {}).error().code == Errc::kInterrupted);
+}
+
+TEST_CASE("fuel counts over the pauses of one call", "[vm]") {
+  Guest guest;
+  auto machine = guest.load(".program p\n.entry main()\nagain:\n    br again\n", 5);
+  REQUIRE(machine);
+  PauseAt port;
+  (*machine)->set_debug(&port);
+  REQUIRE((*machine)->begin("main", {}));
+  for (int i = 0; i < 6; ++i) REQUIRE((*machine)->resume());
+  const auto done = (*machine)->resume();
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == Errc::kLimit);
 }
 
 }  // namespace
