@@ -9,11 +9,14 @@ function(pxos_library NAME)
 endfunction()
 
 # pxos_test(NAME SOURCES ... DEPS ... [LABELS ...] [ARGS ...])
-#   makes a Catch2 executable NAME (tests/catch_main.cpp holds main) and registers it with ctest.
+#   makes a Catch2 executable NAME (tests/catch_main.cpp holds main) and registers it with ctest. Catch2's header is
+#   precompiled once for all; what is tested keeps the flags of its preset, the test code itself is built with -O1.
 function(pxos_test NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS;ARGS" ${ARGN})
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE pxos_catch_main pxos::build_flags ${ARG_DEPS})
+  target_compile_options(${NAME} PRIVATE -O1)
+  target_precompile_headers(${NAME} REUSE_FROM pxos_catch_header)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()

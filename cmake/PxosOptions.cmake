@@ -13,8 +13,10 @@ endif()
 
 find_program(PXOS_CCACHE ccache)
 if(PXOS_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${PXOS_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${PXOS_CCACHE}")
+  # Without these two ccache declines every source that uses a precompiled header (tests/CMakeLists.txt).
+  set(PXOS_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${PXOS_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${PXOS_LAUNCHER}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${PXOS_LAUNCHER}")
 endif()
 
 add_library(pxos_build_flags INTERFACE)
