@@ -66,6 +66,17 @@ enum class RunState : std::uint8_t {
   kHalted,  ///< the entry is done
 };
 
+/// What a machine holds beside its memory. Views point into that memory.
+struct MachineRegisters {
+  std::array<std::uint64_t, 256> scalars{};
+  std::array<TensorView, 256> tensors{};
+  std::vector<std::int64_t> symbols;
+  std::uint64_t fuel_used = 0;
+  Trap trap;
+  RunState state = RunState::kIdle;
+  std::size_t pc = 0;
+};
+
 /// Arguments of a call: scalars in the entry's order (f32 as bits), dims by name for those no
 /// scalar argument names.
 struct CallArguments {
@@ -111,6 +122,14 @@ class Machine {
   [[nodiscard]] RunState state() const { return state_; }
   /// The next instruction of a paused machine, the last one of any other.
   [[nodiscard]] std::size_t pc() const { return pc_; }
+  /// All of the machine but its memory; for going back to on this very machine.
+  [[nodiscard]] MachineRegisters registers() const;
+  /// Goes back to registers() of this machine, with the same session attached. Errors: none when
+  /// they are that.
+  Result<void> set_registers(const MachineRegisters& registers);
+  /// The memory that programs may write: activations, then the attached session's regions.
+  [[nodiscard]] std::array<MutBytes, 2> writable_memory() const;
+
   /// What a tensor register holds; rank 0 = nothing.
   [[nodiscard]] const TensorView& tensor(std::uint8_t reg) const { return tensors_[reg]; }
 
@@ -122,6 +141,7 @@ class Machine {
 
  private:
   friend class Interpreter;
+  friend class StateFormat;
 
   Machine(std::shared_ptr<const LinkedProgram> program, const MachineOptions& options);
   Result<void> prepare(const isa::Entry& entry, const CallArguments& arguments);

@@ -66,14 +66,17 @@ class Guest {
 
   Result<vm::Machine*> load(const std::string& text, std::uint64_t fuel = 0,
                             vm::HostPort* host = nullptr) {
-    PX_TRY(const auto linked, link(text));
+    PX_TRY(linked_, link(text));
     pool_.emplace(threads);
-    PX_TRY(session_, vm::Session::create(*linked));
-    PX_TRY(machine_, vm::Machine::create(linked, {tensor::available_kernels().front(), &*pool_,
-                                                  &stop, host, fuel, fusion, profile}));
+    PX_TRY(session_, vm::Session::create(*linked_));
+    PX_TRY(machine_, vm::Machine::create(linked_, {tensor::available_kernels().front(), &*pool_,
+                                                   &stop, host, fuel, fusion, profile}));
     machine_->attach(*session_);
     return &*machine_;
   }
+
+  /// What load() linked.
+  [[nodiscard]] std::shared_ptr<const vm::LinkedProgram> linked() const { return linked_; }
 
   std::map<std::string, std::int64_t> integers;
   std::map<std::string, double> reals;
@@ -91,6 +94,7 @@ class Guest {
   std::deque<Matrix> matrices_;
   std::deque<std::vector<float>> vectors_;
   std::map<std::string, vm::WeightTensor> weights_;
+  std::shared_ptr<const vm::LinkedProgram> linked_;
   std::optional<ThreadPool> pool_;
   std::optional<vm::Session> session_;
   std::optional<vm::Machine> machine_;
