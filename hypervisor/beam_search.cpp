@@ -18,7 +18,8 @@ double seconds_since(Clock::time_point start) {
 /// A continuation of the prompt.
 struct Open {
   std::vector<std::int32_t> tokens;
-  double logprob = 0;                    ///< sum over tokens
+  std::vector<double> logprobs;          ///< of each token after those before it
+  double logprob = 0;                    ///< their sum
   std::vector<text::TokenLogprob> next;  ///< likeliest continuations
   FinishReason finish = FinishReason::kLength;
 
@@ -79,6 +80,8 @@ class Search {
         Open longer;
         longer.tokens = beam.tokens;
         longer.tokens.push_back(token.id);
+        longer.logprobs = beam.logprobs;
+        longer.logprobs.push_back(token.logprob);
         longer.logprob = beam.logprob + token.logprob;
         all.push_back(std::move(longer));
       }
@@ -160,7 +163,8 @@ class Search {
 
   void fill(AskReport& report) const {
     for (const Open& beam : done_)
-      report.beams.push_back({text_of(beam), beam.tokens, beam.logprob, beam.score()});
+      report.beams.push_back(
+          {text_of(beam), beam.tokens, beam.logprobs, beam.logprob, beam.score()});
     report.text = report.beams.front().text;
     report.tokens = report.beams.front().tokens;
     report.finish = done_.front().finish;
@@ -182,8 +186,8 @@ Result<AskReport> beam_search(Mount& mount, std::vector<std::int32_t> prompt,
                               const AskOptions& options, const std::vector<std::string>& stops,
                               const std::atomic<bool>& stop) {
   constexpr std::int64_t kMaxBeams = 64;
-  if (options.beams < 2 || options.beams > kMaxBeams)
-    return fail(Errc::kUsage, "{} beams, expected 2 to {}", options.beams, kMaxBeams);
+  if (options.beams < 1 || options.beams > kMaxBeams)
+    return fail(Errc::kUsage, "{} beams, expected 1 to {}", options.beams, kMaxBeams);
   return Search(mount, options, stops, stop).run(std::move(prompt));
 }
 

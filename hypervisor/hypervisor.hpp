@@ -96,8 +96,9 @@ struct ReportedLogprob {
 struct Beam {
   std::string text;
   std::vector<std::int32_t> tokens;
-  double logprob = 0;  ///< sum
-  double score = 0;    ///< mean of its tokens
+  std::vector<double> logprobs;  ///< of each token after those before it
+  double logprob = 0;            ///< sum
+  double score = 0;              ///< mean of its tokens
 };
 
 struct AskReport {

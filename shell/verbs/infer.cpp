@@ -2,6 +2,7 @@
 // answer as pictures that grow, if wanted.
 
 #include "cartridges/pixellm/sequence.hpp"
+#include "hypervisor/beam_search.hpp"
 #include "hypervisor/generate.hpp"
 #include "hypervisor/pixel_inference.hpp"
 #include "hypervisor/pixel_model.hpp"
@@ -13,6 +14,8 @@
 #include "shell/verbs/verb.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -162,23 +165,28 @@ Result<void> emit_sequence(const InferArguments& arguments, Mount& mount,
   return file.finish();
 }
 
-/// Each of the K most likely first tokens, continued greedily from the same prompt.
-Result<void> emit_beams(const InferArguments& arguments, Mount& mount,
-                        const PixelInference& prompt) {
+/// The K likeliest answers to the prompt the session holds, by beam search, as one picture.
+Result<void> emit_beams(const InferArguments& arguments, Mount& mount) {
   const auto version =
       pixellm::sequence_version_for(static_cast<std::uint64_t>(mount.vocabulary_size()));
-  const std::size_t start = mount.history().size();
+  hypervisor::AskOptions options;
+  options.beams = arguments.options.top_k;
+  options.max_tokens = arguments.max_tokens;
+  const std::vector<std::int32_t> prompt = mount.history();
+  mount.rewind(0);
+  const std::atomic<bool> never{false};
+  PX_TRY(const auto report, hypervisor::beam_search(mount, prompt, options, {}, never));
   std::vector<pixellm::Sequence> beams;
-  for (std::size_t i = 0; i < prompt.top_ids.size(); ++i) {
-    mount.rewind(start);
-    const pixellm::SequenceToken first{prompt.top_ids[i],
-                                       std::min(1.0, prompt.true_probability[i])};
-    PX_TRY(auto tokens, hypervisor::continue_greedily(mount, first, arguments.max_tokens));
-    std::string text;
-    for (const auto& token : tokens) text += mount.tokenizer()->piece(token.id);
-    fmt::print("beam {:>2}     {}\n", i + 1, in_quotes(text));
-    beams.push_back({version, std::move(tokens), true});
+  for (const hypervisor::Beam& beam : report.beams) {
+    pixellm::Sequence row{version, {}, true};
+    for (std::size_t i = 0; i < beam.tokens.size(); ++i)
+      row.tokens.push_back({beam.tokens[i], std::min(1.0, std::exp(beam.logprobs[i]))});
+    fmt::print("beam {:>2} {:>9.4f} {}\n", beams.size() + 1, beam.score, in_quotes(beam.text));
+    beams.push_back(std::move(row));
   }
+  mount.rewind(0);
+  PX_TRY(const auto logits, mount.evaluate(prompt, 1));
+  static_cast<void>(logits);
   PX_TRY(const pixelfs::Image image, pixellm::encode_beams(beams));
   return write_picture(std::filesystem::path(arguments.output) / pixellm::kOutputBeamsFile, image);
 }
@@ -188,9 +196,7 @@ Result<void> emit(const InferArguments& arguments, Mount& mount, const PixelInfe
   if (!mount.has_model())
     return fail(Errc::kUnsupported,
                 "--emit continues a text: this cartridge has no language model");
-  const std::size_t start = mount.history().size();
-  if (arguments.emits("beams")) PX_CHECK(emit_beams(arguments, mount, prompt));
-  mount.rewind(start);
+  if (arguments.emits("beams")) PX_CHECK(emit_beams(arguments, mount));
   if (!arguments.emits("sequence")) return {};
   return emit_sequence(arguments, mount,
                        {prompt.top_ids.front(), std::min(1.0, prompt.true_probability.front())});
@@ -250,8 +256,8 @@ VerbAction setup_infer(CLI::App& verb) {
   verb.add_option("--heatmap-width", arguments->options.heatmap_width, "pixels")
       ->capture_default_str();
   verb.add_option("--emit", arguments->emit,
-                  "sequence: the answer as output_sequence.pxi while it grows; beams: each of the "
-                  "K first tokens continued greedily, as output_beams.pxi")
+                  "sequence: the answer as output_sequence.pxi while it grows; beams: the K "
+                  "likeliest answers (beam search), as output_beams.pxi")
       ->delimiter(',')
       ->check(CLI::IsMember({"sequence", "beams"}));
   verb.add_option("-n", arguments->max_tokens, "tokens of a sequence or beam, at most")

@@ -448,6 +448,8 @@ class Models(Cli):
         self.assertEqual(3, shown.count("\nbeam "))
         self.assertIn("of listed", shown)
         self.assertTrue((self.folder / "a/output_beams.pxi").read_bytes().startswith(b"\x89PNG"))
+        beams = json.loads(self.pxos("run", self.cartridge, prompt, "-n", 12, "--beams", 3, "--json"))["beams"]
+        self.assertEqual([f"{beam['score']:.4f}" for beam in beams], re.findall(r"\nbeam +\d+ +(\S+)", shown))
         self.assertIn("not there", self.pxos("watch", "gone.pxi", "--timeout", 0.1, code=1))
 
     def test_watch_prints_a_sequence_while_it_grows(self):
