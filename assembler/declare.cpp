@@ -140,7 +140,7 @@ void Declarer::constant(const ConstText& text) {
   if (!room(program_.consts.size(), isa::Limits::kConsts, "constants", span)) return;
   const auto value = resolver_.expression(text.value, Scope::kParams);
   const bool whole = value && resolver_.is_integer(value->value);
-  const bool fits = value && (whole || text.type == isa::ScalarConst::Type::kF32);
+  const bool fits = value && (whole || text.type != isa::ScalarConst::Type::kI64);
   if (value && !fits)
     reporter_.error(
         text.value.span,

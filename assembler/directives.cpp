@@ -50,6 +50,18 @@ std::optional<bool> scalar_type(LineParser& line) {
   return std::nullopt;
 }
 
+/// `: i64`, `: f32` or `: f64` of a constant.
+std::optional<isa::ScalarConst::Type> const_type(LineParser& line) {
+  const auto name = line.name("a type, i64, f32 or f64");
+  if (!name) return std::nullopt;
+  for (std::uint8_t code = 0; code <= isa::ScalarConst::kLastType; ++code) {
+    const auto type = static_cast<isa::ScalarConst::Type>(code);
+    if (name->text == isa::scalar_type_name(type)) return type;
+  }
+  line.fail_at(name->span, fmt::format("a constant is i64, f32 or f64, not '{}'", name->text));
+  return std::nullopt;
+}
+
 /// param ::= NAME [":" ("i64" | "f32")] ["=" expression]
 Body parse_param(LineParser& line) {
   ParamText out;
@@ -87,17 +99,17 @@ Body parse_argument_symbol(LineParser& line) {
   return ArgumentSymbolText{*name};
 }
 
-/// const ::= (NAME | "#") ":" ("i64" | "f32") "=" expression
+/// const ::= (NAME | "#") ":" ("i64" | "f32" | "f64") "=" expression
 Body parse_const(LineParser& line) {
   ConstText out;
   if (!line.accept("#")) {
     out.name = line.name("the constant's name");
     if (!out.name) return std::nullopt;
   }
-  if (!line.require(":", "and a type, i64 or f32")) return std::nullopt;
-  const auto real = scalar_type(line);
-  if (!real || !line.require("=", "and a value")) return std::nullopt;
-  out.type = *real ? isa::ScalarConst::Type::kF32 : isa::ScalarConst::Type::kI64;
+  if (!line.require(":", "and a type, i64, f32 or f64")) return std::nullopt;
+  const auto type = const_type(line);
+  if (!type || !line.require("=", "and a value")) return std::nullopt;
+  out.type = *type;
   auto value = line.expression();
   if (!value) return std::nullopt;
   out.value = *std::move(value);

@@ -56,8 +56,8 @@ class Disassembler {
 
   void write_const(const isa::ScalarConst& constant) {
     const std::string name = constant.name.empty() ? "#" : Printer::name(constant.name);
-    const char* type = constant.type == isa::ScalarConst::Type::kF32 ? "f32" : "i64";
-    line(".const {} : {} = {}", name, type, print_.expression(constant.value));
+    line(".const {} : {} = {}", name, isa::scalar_type_name(constant.type),
+         print_.expression(constant.value));
   }
 
   void write_attr(const isa::AttrRecord& record) {

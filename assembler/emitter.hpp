@@ -34,7 +34,7 @@ class Emitter {
     std::bitset<256> scratch;  ///< scalar registers that hold made values
     std::optional<Label> target;
   };
-  enum class ScalarType : std::uint8_t { kI64, kF32, kAny };
+  enum class ScalarType : std::uint8_t { kI64, kF32, kF64, kAny };
   /// A register that holds an array element while `valid`.
   struct Bound {
     std::string key;  ///< "<decl>:r<register>" or "<decl>:<encoded index>"
@@ -88,6 +88,8 @@ class Emitter {
   bool wrong_kind(const Draft& draft, const Operand& given, isa::OperandKind wanted);
   bool not_declared(const Name& name, Space space, std::string_view hint = {});
   bool set_field(Draft& draft, isa::Field field, std::int64_t value, Span span);
+  [[nodiscard]] static isa::ScalarConst::Type const_type(ScalarType type);
+  [[nodiscard]] static ScalarType type_in_name(std::string_view mnemonic);
   [[nodiscard]] static ScalarType scalar_type(const isa::OpInfo& info, isa::Field field);
   std::optional<std::uint8_t> scalar_register(const Name& name) const;
   std::optional<std::uint8_t> made_scalar(Draft& draft, const Expr& expr, ScalarType type);

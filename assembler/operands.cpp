@@ -321,6 +321,21 @@ bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
   return false;
 }
 
+/// Instructions are named for what they read: f64.add, br.f32.lt; conversions for it second:
+/// i64.trunc_f32_s.
+Emitter::ScalarType Emitter::type_in_name(std::string_view mnemonic) {
+  if (mnemonic.starts_with("br.")) mnemonic.remove_prefix(3);
+  const std::size_t from = mnemonic.find_first_of('_');
+  const std::string_view source = from == mnemonic.npos ? "" : mnemonic.substr(from + 1);
+  for (const std::string_view text :
+       {source, source.substr(std::min<std::size_t>(source.size(), 4)),
+        source.empty() ? mnemonic : ""}) {
+    if (text.starts_with("f32")) return ScalarType::kF32;
+    if (text.starts_with("f64")) return ScalarType::kF64;
+  }
+  return ScalarType::kI64;
+}
+
 /// The type that an operation reads a scalar operand as; a constant is made in that type.
 Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
   switch (info.opcode) {
@@ -333,15 +348,9 @@ Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
       return ScalarType::kF32;
     case isa::Opcode::kStF32:
       return field == Field::kC ? ScalarType::kF32 : ScalarType::kI64;
-    case isa::Opcode::kI64TruncF32S:
-      return ScalarType::kF32;
-    case isa::Opcode::kF32ConvertI64S:
-      return ScalarType::kI64;
     default:
-      break;
+      return type_in_name(info.mnemonic);
   }
-  const bool f32 = info.mnemonic.starts_with("f32.") || info.mnemonic.starts_with("br.f32.");
-  return f32 ? ScalarType::kF32 : ScalarType::kI64;
 }
 
 /// A register as it is; a constant through a scratch register.
@@ -401,6 +410,12 @@ std::optional<std::uint8_t> Emitter::load_const(Draft& draft, std::uint32_t inde
   return load(draft, isa::Opcode::kConstLd, index, span);
 }
 
+/// Requires: not kAny.
+isa::ScalarConst::Type Emitter::const_type(ScalarType type) {
+  if (type == ScalarType::kF32) return isa::ScalarConst::Type::kF32;
+  return type == ScalarType::kF64 ? isa::ScalarConst::Type::kF64 : isa::ScalarConst::Type::kI64;
+}
+
 /// The table index of a value in the type that is read; a real is refused where an i64 is.
 std::optional<std::uint32_t> Emitter::pool_const(const Resolved& value, ScalarType type) {
   const bool whole = resolver_.is_integer(value.value);
@@ -408,9 +423,8 @@ std::optional<std::uint32_t> Emitter::pool_const(const Resolved& value, ScalarTy
     reporter_.error(value.span, "an i64 is needed here: no division, square root or real number");
     return std::nullopt;
   }
-  const bool f32 = type == ScalarType::kF32 || !whole;
-  return intern_const(assembly_, f32 ? isa::ScalarConst::Type::kF32 : isa::ScalarConst::Type::kI64,
-                      value.value, value.span);
+  if (type == ScalarType::kAny) type = whole ? ScalarType::kI64 : ScalarType::kF32;
+  return intern_const(assembly_, const_type(type), value.value, value.span);
 }
 
 /// Emits the instruction that makes the value of `expr` in a scratch register.
@@ -419,19 +433,20 @@ std::optional<std::uint8_t> Emitter::made_scalar(Draft& draft, const Expr& expr,
   const Known* known = name != nullptr ? assembly_.names.find(Space::kValue, name->text) : nullptr;
   if (known != nullptr && known->kind == Known::Kind::kConst) {
     assembly_.const_used.set(known->index);
-    const bool f32 = program_.consts[known->index].type == isa::ScalarConst::Type::kF32;
-    if (type == ScalarType::kAny || f32 == (type == ScalarType::kF32))
+    const auto found = program_.consts[known->index].type;
+    if (type == ScalarType::kAny || found == const_type(type))
       return load_const(draft, known->index, expr.span);
-    Diagnostic& error =
-        reporter_.error(expr.span, fmt::format("constant '{}' is {}, {} reads {} here", name->text,
-                                               f32 ? "f32" : "i64", draft.info->mnemonic,
-                                               f32 ? "an i64" : "an f32"));
+    Diagnostic& error = reporter_.error(
+        expr.span, fmt::format("constant '{}' is {}, {} reads an {} here", name->text,
+                               isa::scalar_type_name(found), draft.info->mnemonic,
+                               isa::scalar_type_name(const_type(type))));
     reporter_.note(error, known->declared, fmt::format("{} is declared here", name->text));
     return std::nullopt;
   }
   const auto value = resolver_.expression(expr, Scope::kParams);
   if (!value) return std::nullopt;
-  if (type != ScalarType::kF32 && Resolver::is_literal(value->value)) {
+  const bool real = type == ScalarType::kF32 || type == ScalarType::kF64;
+  if (!real && Resolver::is_literal(value->value)) {
     const auto number = value->value.evaluate({});
     if (number && number->is_integer && fits_imm(number->integer))
       return load_literal(draft, number->integer, expr.span);
@@ -486,8 +501,9 @@ bool Emitter::constant(Draft& draft, const Operand& given, Field field) {
   }
   const auto value = resolver_.expression(given.expr, Scope::kParams);
   // `const` takes the constant's own type; everything else that has one in it computes in f32.
-  const ScalarType type =
-      draft.info->opcode == isa::Opcode::kConstLd ? ScalarType::kAny : ScalarType::kF32;
+  ScalarType type = ScalarType::kF32;
+  if (draft.info->opcode == isa::Opcode::kConstLd) type = ScalarType::kAny;
+  if (draft.info->opcode == isa::Opcode::kF64Const) type = ScalarType::kF64;
   const auto index = value ? pool_const(*value, type) : std::nullopt;
   return index && set_field(draft, field, *index, given.span);
 }

@@ -47,9 +47,9 @@ class Collector {
   void value(std::string_view name, const Known& known) {
     if (known.kind == Known::Kind::kConst) {
       const isa::ScalarConst& constant = program_.consts[known.index];
-      const bool f32 = constant.type == isa::ScalarConst::Type::kF32;
       add("const", name,
-          fmt::format("{} {}", f32 ? "f32" : "i64", print_.expression(constant.value)),
+          fmt::format("{} {}", isa::scalar_type_name(constant.type),
+                      print_.expression(constant.value)),
           known.declared);
     }
     if (known.kind == Known::Kind::kString) {

@@ -191,7 +191,7 @@ Result<void> read_constants(ByteReader& in, Program& program) {
   for (std::uint32_t i = 0; i < consts; ++i) {
     ScalarConst constant;
     PX_TRY(constant.name, read_text(in, "constant name"));
-    PX_TRY(const std::uint8_t type, read_code(in, 1, "constant type"));
+    PX_TRY(const std::uint8_t type, read_code(in, ScalarConst::kLastType, "constant type"));
     constant.type = static_cast<ScalarConst::Type>(type);
     PX_TRY(constant.value, Expression::read(in, program.symbols.size()));
     program.consts.push_back(std::move(constant));

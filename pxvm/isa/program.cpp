@@ -161,6 +161,18 @@ std::string_view attr_kind_name(AttrRecord::Kind kind) {
   return "?";
 }
 
+std::string_view scalar_type_name(ScalarConst::Type type) {
+  switch (type) {
+    case ScalarConst::Type::kI64:
+      return "i64";
+    case ScalarConst::Type::kF32:
+      return "f32";
+    case ScalarConst::Type::kF64:
+      return "f64";
+  }
+  return "?";
+}
+
 const Entry* Program::find_entry(std::string_view entry_name) const {
   const auto it = std::find_if(entries.begin(), entries.end(),
                                [&](const Entry& entry) { return entry.name == entry_name; });

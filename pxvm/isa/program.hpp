@@ -75,12 +75,16 @@ struct TensorDecl {
 };
 
 struct ScalarConst {
-  enum class Type : std::uint8_t { kI64, kF32 };
+  enum class Type : std::uint8_t { kI64, kF32, kF64 };
+  static constexpr std::uint8_t kLastType = 2;
   std::string name;  ///< may be empty
   Type type = Type::kF32;
   Expression value;  ///< over params
   friend bool operator==(const ScalarConst&, const ScalarConst&) = default;
 };
+
+/// "i64", "f32", "f64"
+[[nodiscard]] std::string_view scalar_type_name(ScalarConst::Type type);
 
 /// `.attr rot = rope(heads: .., head_dim: .., dims: .., base: .., pairing: ..)`
 /// `.attr att = attention(heads: .., kv_heads: .., head_dim: .., scale: .., window: .., softcap:

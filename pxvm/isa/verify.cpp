@@ -114,10 +114,13 @@ class InstructionChecker {
     if (auto problem = outside(program_.consts, value, "constant"); !problem.empty())
       return problem;
     const ScalarConst& constant = program_.consts[static_cast<std::size_t>(value)];
-    // `const` loads either type into a register; a tensor instruction computes with f32.
-    const bool any_type = info.opcode == Opcode::kConstLd;
-    if (any_type || constant.type == ScalarConst::Type::kF32) return {};
-    return fmt::format("constant {} is i64, expected f32", constant.name);
+    // `const` loads any type into a register; a tensor instruction computes with f32.
+    if (info.opcode == Opcode::kConstLd) return {};
+    const auto wanted =
+        info.opcode == Opcode::kF64Const ? ScalarConst::Type::kF64 : ScalarConst::Type::kF32;
+    if (constant.type == wanted) return {};
+    return fmt::format("constant {} is {}, expected {}", constant.name,
+                       scalar_type_name(constant.type), scalar_type_name(wanted));
   }
 
   std::string check_attr(AttrRecord::Kind wanted, std::int32_t value) const {

@@ -26,7 +26,7 @@ Interpreter::Interpreter(Machine& machine)
                       *machine.options_.stop},
       fuel_left_(fuel_left(machine.options_.fuel_per_call, machine.fuel_used_)) {}
 
-float Interpreter::f32(std::uint8_t index) const {
+float Interpreter::f32_at(std::uint8_t index) const {
   return std::bit_cast<float>(static_cast<std::uint32_t>(machine_.scalars_[index]));
 }
 
@@ -108,6 +108,38 @@ bool Interpreter::observe(std::size_t pc) {
     if (!(__VA_ARGS__)) return place(i); \
     PX_NEXT();                           \
   }
+#define PX_UNARY(Name, ...)             \
+  PX_CASE(Name) {                       \
+    const std::uint64_t a = regs[i->a]; \
+    regs[i->d] = (__VA_ARGS__);         \
+    PX_NEXT();                          \
+  }
+#define PX_BINARY(Name, ...)            \
+  PX_CASE(Name) {                       \
+    const std::uint64_t a = regs[i->a]; \
+    const std::uint64_t b = regs[i->b]; \
+    regs[i->d] = (__VA_ARGS__);         \
+    PX_NEXT();                          \
+  }
+#define PX_UNARY_TRAPS(Name, ...)                                 \
+  PX_CASE(Name) {                                                 \
+    const std::uint64_t a = regs[i->a];                           \
+    std::uint64_t out = 0;                                        \
+    const Fault found = (__VA_ARGS__);                            \
+    if (found != Fault::kNone) return fault(*i, found), place(i); \
+    regs[i->d] = out;                                             \
+    PX_NEXT();                                                    \
+  }
+#define PX_BINARY_TRAPS(Name, ...)                                \
+  PX_CASE(Name) {                                                 \
+    const std::uint64_t a = regs[i->a];                           \
+    const std::uint64_t b = regs[i->b];                           \
+    std::uint64_t out = 0;                                        \
+    const Fault found = (__VA_ARGS__);                            \
+    if (found != Fault::kNone) return fault(*i, found), place(i); \
+    regs[i->d] = out;                                             \
+    PX_NEXT();                                                    \
+  }
 #define PX_BRANCH(Name, ...)                        \
   PX_CASE(Name) {                                   \
     if (!(__VA_ARGS__)) {                           \
@@ -122,12 +154,13 @@ bool Interpreter::observe(std::size_t pc) {
 
 template <bool kObserved>
 std::size_t Interpreter::run_loop(std::size_t start) {
+  using namespace numeric;
+  const std::uint64_t* const consts = linked_.consts.data();
   // The verifier proved that no path leaves the code and that every branch lands inside it.
   const bool fused = machine_.options_.fusion && machine_.options_.debug == nullptr;
   const Record* const code = (fused ? plan_.fused : plan_.plain).data();
   const Record* i = code + start;
   std::uint64_t* const regs = machine_.scalars_.data();
-  const auto s64 = [regs](std::uint8_t reg) { return static_cast<std::int64_t>(regs[reg]); };
   const auto place = [code](const Record* record) {
     return static_cast<std::size_t>(record - code);
   };
@@ -153,32 +186,18 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_BRANCH(Jump, true)
       PX_BRANCH(BrEq, regs[i->a] == regs[i->b])
       PX_BRANCH(BrNe, regs[i->a] != regs[i->b])
-      PX_BRANCH(BrLt, s64(i->a) < s64(i->b))
-      PX_BRANCH(BrLe, s64(i->a) <= s64(i->b))
-      PX_BRANCH(BrFLt, f32(i->a) < f32(i->b))
-      PX_BRANCH(BrFEq, f32(i->a) == f32(i->b))
+      PX_BRANCH(BrLt, s64(regs[i->a]) < s64(regs[i->b]))
+      PX_BRANCH(BrLe, s64(regs[i->a]) <= s64(regs[i->b]))
+      PX_BRANCH(BrFLt, numeric::f32(regs[i->a]) < numeric::f32(regs[i->b]))
+      PX_BRANCH(BrFEq, numeric::f32(regs[i->a]) == numeric::f32(regs[i->b]))
       PX_SCALAR(Mov, regs[i->d] = regs[i->a])
       PX_SCALAR(I64AddI, regs[i->d] = regs[i->a] + static_cast<std::uint64_t>(std::int64_t{i->imm}))
       PX_SCALAR(I64Const, regs[i->d] = static_cast<std::uint64_t>(std::int64_t{i->imm}))
-      PX_SCALAR(I64Add, regs[i->d] = regs[i->a] + regs[i->b])
-      PX_SCALAR(I64Sub, regs[i->d] = regs[i->a] - regs[i->b])
-      PX_SCALAR(I64Mul, regs[i->d] = regs[i->a] * regs[i->b])
-      PX_STEP(I64DivS, op_divide(*i))
-      PX_STEP(I64RemS, op_divide(*i))
-      PX_SCALAR(I64And, regs[i->d] = regs[i->a] & regs[i->b])
-      PX_SCALAR(I64Or, regs[i->d] = regs[i->a] | regs[i->b])
-      PX_SCALAR(I64Xor, regs[i->d] = regs[i->a] ^ regs[i->b])
-      PX_SCALAR(I64Shl, regs[i->d] = regs[i->a] << (regs[i->b] & 63U))
-      PX_SCALAR(I64ShrS, regs[i->d] = static_cast<std::uint64_t>(s64(i->a) >> (regs[i->b] & 63U)))
-      PX_SCALAR(I64ShrU, regs[i->d] = regs[i->a] >> (regs[i->b] & 63U))
-      PX_SCALAR(ConstLd, regs[i->d] = linked_.consts[static_cast<std::size_t>(i->imm)])
-      PX_SCALAR(F32Sqrt, set_f32(i->d, std::sqrt(f32(i->a))))
-      PX_SCALAR(F32Add, set_f32(i->d, f32(i->a) + f32(i->b)))
-      PX_SCALAR(F32Sub, set_f32(i->d, f32(i->a) - f32(i->b)))
-      PX_SCALAR(F32Mul, set_f32(i->d, f32(i->a) * f32(i->b)))
-      PX_SCALAR(F32Div, set_f32(i->d, f32(i->a) / f32(i->b)))
-      PX_STEP(I64TruncF32S, op_truncate(*i))
-      PX_SCALAR(F32ConvertI64S, set_f32(i->d, static_cast<float>(s64(i->a))))
+      PX_SCALAR(I32Const, regs[i->d] = static_cast<std::uint64_t>(std::int64_t{i->imm}))
+      PX_SCALAR(F32Const, regs[i->d] = consts[i->imm])
+      PX_SCALAR(F64Const, regs[i->d] = consts[i->imm])
+      PX_SCALAR(ConstLd, regs[i->d] = consts[i->imm])
+#include "pxvm/vm/numeric.def"
       PX_STEP(LdU8, execute_memory(*i))
       PX_STEP(LdI32, execute_memory(*i))
       PX_STEP(LdF32, execute_memory(*i))
@@ -192,7 +211,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_STEP(Host, op_host(*i))
       PX_STEP(Bind, op_bind(*i))
       PX_STEP(Tail, op_rows(*i, t(i->a).dims[0] - t(i->d).dims[0]))
-      PX_STEP(Rows, op_rows(*i, s64(i->b)))
+      PX_STEP(Rows, op_rows(*i, s64(regs[i->b])))
       PX_STEP(Matmul, op_matmul(*i))
       PX_STEP(Gather, op_gather(*i))
       PX_STEP(Add, op_row(*i))
@@ -240,27 +259,17 @@ bool Interpreter::op_trap(const Record& i) {
   return trap(TrapKind::kExplicit, linked_.program().strings[static_cast<std::size_t>(i.imm)]);
 }
 
-bool Interpreter::op_divide(const Record& i) {
-  if (i64(i.b) == 0) return trap(TrapKind::kDivide, "integer divide by zero");
-  const bool is_division = i.action == Action::kI64DivS;
-  if (i64(i.b) == -1) {  // -2^63 / -1 overflows; the remainder by -1 is always 0
-    if (is_division && i64(i.a) == std::numeric_limits<std::int64_t>::min()) {
-      return trap(TrapKind::kDivide, "integer overflow");
-    }
-    r(i.d) = is_division ? 0 - r(i.a) : 0;
-    return true;
-  }
-  r(i.d) = static_cast<std::uint64_t>(is_division ? i64(i.a) / i64(i.b) : i64(i.a) % i64(i.b));
-  return true;
-}
-
-bool Interpreter::op_truncate(const Record& i) {
-  const float value = f32(i.a);
-  if (!(value >= -0x1p63F && value < 0x1p63F)) {
-    return trap(TrapKind::kConversion, fmt::format("{} is not an i64", value));
-  }
-  r(i.d) = static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
-  return true;
+bool Interpreter::fault(const Record& i, numeric::Fault fault) {
+  if (fault == numeric::Fault::kDivideByZero)
+    return trap(TrapKind::kDivide, "integer divide by zero");
+  if (fault == numeric::Fault::kOverflow) return trap(TrapKind::kDivide, "integer overflow");
+  // i32.trunc_f64_u: to, from and sign stand in the name.
+  const std::string_view name = isa::all_opcodes()[static_cast<std::size_t>(i.action)].mnemonic;
+  const bool wide = name.find("_f64_") != std::string_view::npos;
+  const double value = wide ? numeric::f64(r(i.a)) : double{f32_at(i.a)};
+  return trap(TrapKind::kConversion,
+              fmt::format("{} is not {} {}", value, name.ends_with("u") ? "a" : "an",
+                          fmt::format("{}{}", name.ends_with("u") ? 'u' : 'i', name.substr(1, 2))));
 }
 
 }  // namespace pxos::vm

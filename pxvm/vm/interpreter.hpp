@@ -8,6 +8,7 @@
 // the same pc as without fusion.
 
 #include "pxvm/vm/machine.hpp"
+#include "pxvm/vm/numeric.hpp"
 #include "pxvm/vm/plan.hpp"
 #include "pxvm/vm/profile.hpp"
 #include "pxvm/vm/row_op.hpp"
@@ -55,8 +56,8 @@ class Interpreter {
   bool op_reduce(const Record& i);
   bool op_row(const Record& i);
   bool op_host(const Record& i);
-  bool op_divide(const Record& i);
-  bool op_truncate(const Record& i);
+  /// The trap of a numeric instruction without a result.
+  bool fault(const Record& i, numeric::Fault fault);
   bool op_pixel(const Record& i);
   bool op_dim(const Record& i);
   bool op_trap(const Record& i);
@@ -106,7 +107,7 @@ class Interpreter {
   [[nodiscard]] std::int64_t i64(std::uint8_t index) const {
     return static_cast<std::int64_t>(machine_.scalars_[index]);
   }
-  [[nodiscard]] float f32(std::uint8_t index) const;
+  [[nodiscard]] float f32_at(std::uint8_t index) const;
   void set_f32(std::uint8_t index, float value);
   TensorView& t(std::uint8_t index) { return machine_.tensors_[index]; }
   [[nodiscard]] Profile& profile() const { return *machine_.options_.profile; }

@@ -31,7 +31,7 @@ bool Interpreter::resolve(const Record& i, RowOp& op) {
       return resolve_kvappend(i, op);
     case Action::kFill:
       op.d = matrix(t(i.d));
-      op.factor = f32(i.b);
+      op.factor = f32_at(i.b);
       return true;
     case Action::kRmsNorm:
       op.factor = float_of(linked_.consts[static_cast<std::size_t>(i.imm)]);
@@ -51,7 +51,7 @@ bool Interpreter::resolve(const Record& i, RowOp& op) {
       break;
     case Action::kScale:
     case Action::kSoftCap:
-      op.factor = f32(i.b);
+      op.factor = f32_at(i.b);
       break;
     case Action::kAdd:
     case Action::kMul:

@@ -104,15 +104,23 @@ class Linker {
   Result<void> evaluate_consts() {
     for (const isa::ScalarConst& constant : program_.consts) {
       PX_TRY(const Number value, constant.value.evaluate(numbers_));
-      if (constant.type == isa::ScalarConst::Type::kI64) {
-        if (!value.is_integer)
-          return fail(Errc::kInvalid, "constant '{}' is not an integer", constant.name);
-        out_.consts.push_back(static_cast<std::uint64_t>(value.integer));
-      } else {
-        out_.consts.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(value.as_real())));
-      }
+      if (constant.type == isa::ScalarConst::Type::kI64 && !value.is_integer)
+        return fail(Errc::kInvalid, "constant '{}' is not an integer", constant.name);
+      out_.consts.push_back(register_bits(constant.type, value));
     }
     return {};
+  }
+
+  static std::uint64_t register_bits(isa::ScalarConst::Type type, const Number& value) {
+    switch (type) {
+      case isa::ScalarConst::Type::kI64:
+        return static_cast<std::uint64_t>(value.integer);
+      case isa::ScalarConst::Type::kF32:
+        return std::bit_cast<std::uint32_t>(static_cast<float>(value.as_real()));
+      case isa::ScalarConst::Type::kF64:
+        break;
+    }
+    return std::bit_cast<std::uint64_t>(value.as_real());
   }
 
   Result<void> evaluate_attrs() {

@@ -249,7 +249,6 @@ std::string group_text(const Group& group) {
 }  // namespace
 
 Plan make_plan(const Program& program) {
-  static_assert(static_cast<std::size_t>(Action::kGroup) < 256);
   Plan plan;
   plan.plain.reserve(program.code.size());
   for (std::size_t pc = 0; pc < program.code.size(); ++pc)

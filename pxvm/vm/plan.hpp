@@ -23,7 +23,7 @@
 namespace pxos::vm {
 
 /// Instructions by their place in opcodes.def, so that dispatch is one look into a table.
-enum class Action : std::uint8_t {
+enum class Action : std::uint16_t {
 // clang-format off
 #define PX_OP(family, op, Name, mnemonic, operands, shapes, meaning) k##Name,
 #include "pxvm/isa/opcodes.def"

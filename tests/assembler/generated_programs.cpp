@@ -139,12 +139,14 @@ class Generator {
     return is_array ? fmt::format("{}[{}]", name, pick(2) == 0 ? "r3" : "1") : name;
   }
 
-  /// Only `const` takes one of either type; what computes with a constant does so in f32.
-  std::string constant(bool any_type) {
+  /// Only `const` takes one of any type; what computes with a constant does so in f32.
+  std::string constant(isa::Opcode opcode) {
+    static constexpr std::array<std::string_view, 3> kTypes = {"f32", "f64", "i64"};
     const auto index = consts_.size();
-    const bool real = !any_type || pick(2) == 0;
-    consts_.push_back(fmt::format(".const c{} : {} = {}\n", index, real ? "f32" : "i64",
-                                  real ? "1 / sqrt(h) - -2.5" : "h*(d - 7) + -d"));
+    std::string type = opcode == isa::Opcode::kConstLd ? one_of(kTypes) : "f32";
+    if (opcode == isa::Opcode::kF64Const) type = "f64";
+    consts_.push_back(fmt::format(".const c{} : {} = {}\n", index, type,
+                                  type != "i64" ? "1 / sqrt(h) - -2.5" : "h*(d - 7) + -d"));
     return pick(3) == 0 ? fmt::format("#{}", index) : fmt::format("c{}", index);
   }
 
@@ -190,7 +192,7 @@ class Generator {
         if (small_ || info.opcode == isa::Opcode::kDim) return "0";
         return fmt::format("{}", static_cast<int>(pick(1U << 24U)) - (1 << 23));
       case OperandKind::kConst:
-        return constant(info.opcode == isa::Opcode::kConstLd);
+        return constant(info.opcode);
       case OperandKind::kString:
         return pick(2) == 0 ? fmt::format("s{}", pick(3)) : fmt::format("\"text {}\"", pick(4));
       case OperandKind::kLabel:

@@ -48,7 +48,7 @@ def tables(read):
     directives = re.findall(r'\{"(\w+)",\s*parse_\w+', source)
     blocks = re.search(r"kBlockDirectives = \{([^}]*)\}", source).group(1)
     directives += re.findall(r'"(\w+)"', blocks)
-    types = re.findall(r'\{"(\w+)",\s*Element::', source) + ["i64"]
+    types = re.findall(r'\{"(\w+)",\s*Element::', source) + ["i64", "f64"]
     if min(map(len, (mnemonics, hosts, directives, types))) < 3:
         raise ValueError("the tables are not written as they were")
     return mnemonics, hosts, directives, types
