@@ -2,6 +2,7 @@
 
 #include "cartridges/entry_name.hpp"
 #include "cartridges/export/gguf_writer.hpp"
+#include "cartridges/export/joined_tensors.hpp"
 #include "cartridges/import/architecture.hpp"
 #include "cartridges/import/gguf.hpp"
 #include "cartridges/import/model_entries.hpp"
@@ -197,7 +198,7 @@ Result<void> put_manifest(const Manifest& manifest, const text::Vocabulary* voca
   return vocabulary == nullptr ? Result<void>() : put_vocabulary_values(*vocabulary, out);
 }
 
-Result<GgufWriter> gguf_front(const Cartridge& cartridge, const pixelfs::WeightSet& weights) {
+Result<GgufWriter> gguf_front(const Cartridge& cartridge, std::span<const JoinedTensor> tensors) {
   std::optional<text::Vocabulary> vocabulary;
   const auto tokenizers = cartridge.of_kind(EntryKind::kTokenizer);
   if (!tokenizers.empty()) {
@@ -214,10 +215,16 @@ Result<GgufWriter> gguf_front(const Cartridge& cartridge, const pixelfs::WeightS
     PX_CHECK(put_manifest(cartridge.manifest(), vocabulary ? &*vocabulary : nullptr, out));
   }
   if (vocabulary) put_vocabulary_arrays(*vocabulary, out);
-  for (const WeightTensor& tensor : weights.tensors())
-    PX_CHECK(out.tensor(tensor.meta.name, tensor.meta.shape, tensor.meta.dtype,
-                        tensor.extent.canonical_bytes));
+  for (const JoinedTensor& tensor : tensors)
+    PX_CHECK(out.tensor(tensor.name, tensor.shape, tensor.dtype, tensor.canonical_bytes));
   return out;
+}
+
+/// The tensors as the file holds them; an architecture nobody here knows has nothing to join.
+std::vector<JoinedTensor> file_tensors(const Manifest& manifest,
+                                       const pixelfs::WeightSet& weights) {
+  const auto family = find_architecture(manifest.architecture);
+  return joined_tensors(weights.tensors(), family ? **family : Architecture{});
 }
 
 }  // namespace
@@ -250,12 +257,13 @@ Result<ExportReport> export_tensors(const Cartridge& cartridge, const fs::path& 
 Result<ExportReport> export_gguf(const Cartridge& cartridge, const fs::path& file,
                                  const Progress& progress) {
   PX_TRY(const pixelfs::WeightSet weights, open_weights(cartridge));
-  PX_TRY(const GgufWriter front, gguf_front(cartridge, weights));
+  const std::vector<JoinedTensor> tensors = file_tensors(cartridge.manifest(), weights);
+  PX_TRY(const GgufWriter front, gguf_front(cartridge, tensors));
   PX_TRY(AtomicFile out, AtomicFile::create(file));
   PX_CHECK(out.write(front.front()));
   Copier copier(weights, progress);
-  for (const WeightTensor& tensor : weights.tensors()) {
-    PX_CHECK(copier.copy(tensor, out));
+  for (const JoinedTensor& tensor : tensors) {
+    for (const WeightTensor* part : tensor.parts) PX_CHECK(copier.copy(*part, out));
     const ByteVector padding(round_up(out.size(), GgufWriter::kAlignment) - out.size());
     PX_CHECK(out.write(padding));
   }

@@ -1,6 +1,8 @@
 // Every forward program against the float64 passes of reference/forward.py: models of random
 // weights that the script makes, imported, mounted and run as a user's would be.
 
+#include "cartridges/export/export.hpp"
+#include "cartridges/import/gguf.hpp"
 #include "pxvm/base/file.hpp"
 #include "tests/e2e/model_fixture.hpp"
 
@@ -83,6 +85,30 @@ double tolerance(const Case& one, double largest) {
   return 6 * one.layers * std::sqrt(128.0) * 0x1p-24 * largest;
 }
 
+/// The exported file holds the tensors of the file the model came from, each under its name there.
+void check_export(const std::filesystem::path& source, const std::filesystem::path& cartridge,
+                  const std::filesystem::path& exported) {
+  const auto opened = cartridges::Cartridge::open(cartridge);
+  REQUIRE(opened);
+  REQUIRE(cartridges::export_gguf(*opened, exported));
+  const ByteVector before_bytes = read_file(source).value();
+  const ByteVector after_bytes = read_file(exported).value();
+  const auto before = cartridges::GgufFile::parse(before_bytes);
+  const auto after = cartridges::GgufFile::parse(after_bytes);
+  REQUIRE(before);
+  REQUIRE(after);
+  CHECK(before->tensors().size() == after->tensors().size());
+  for (const cartridges::GgufTensor& tensor : before->tensors()) {
+    INFO(tensor.name);
+    const cartridges::GgufTensor* found = after->find_tensor(tensor.name);
+    REQUIRE(found != nullptr);
+    CHECK(found->shape() == tensor.shape());
+    CHECK(found->dtype == tensor.dtype);
+    const Bytes a = before->tensor_bytes(tensor), b = after->tensor_bytes(*found);
+    CHECK(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+  }
+}
+
 TEST_CASE("Every forward program gives the logits of its equations", "[e2e][forward]") {
   if (std::string_view(PXOS_NUMPY_PYTHON).empty()) {
     test::skip("no Python with numpy (python3-numpy)");
@@ -95,6 +121,7 @@ TEST_CASE("Every forward program gives the logits of its equations", "[e2e][forw
     test::ModelOptions options;
     options.as_f32 = true;  // f32 weights and caches: what is left is the order of the sums
     test::Model model(folder / "model.gguf", options);
+    check_export(folder / "model.gguf", model.cartridge(), folder / "exported.gguf");
     model.with([&](hypervisor::Mount& mount) -> Result<void> {
       CHECK(mount.machine().linked().program().name == one.program);
       const std::vector<float> found = logits_of(mount, kTokens);
