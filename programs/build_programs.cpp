@@ -1,7 +1,7 @@
 // Build step: assembles programs to pictures and makes the files that are embedded in the binary.
-//   build_programs OUT_DIR FILE.pxasm...
-// writes OUT_DIR/NAME.pxi and OUT_DIR/NAME.pxasm per program, the texts they include, welcome.pxa,
-// embedded.S and embedded.cpp.
+//   build_programs OUT_DIR FILE.pxasm... [--text FILE.pxasm...]
+// writes OUT_DIR/NAME.pxi and OUT_DIR/NAME.pxasm per program, the texts they include, those behind
+// --text (included by what is made at run time), welcome.pxa, embedded.S and embedded.cpp.
 
 #include "assembler/assembler.hpp"
 #include "cartridges/pack.hpp"
@@ -140,10 +140,25 @@ Result<void> write_tables(const std::filesystem::path& folder, const std::vector
           kLookups);
 }
 
+Result<void> add_text(const std::filesystem::path& path, Includes& includes) {
+  PX_TRY(const ByteVector text, pxos::read_file(path));
+  includes[path.filename().string()] = std::string(pxos::as_text(text));
+  return {};
+}
+
 Result<void> run(const std::filesystem::path& folder, std::span<char* const> files) {
   std::vector<Built> programs;
   Includes includes;
+  bool only_text = false;
   for (const char* file : files) {
+    if (std::string_view(file) == "--text") {
+      only_text = true;
+      continue;
+    }
+    if (only_text) {
+      PX_CHECK(add_text(file, includes));
+      continue;
+    }
     PX_TRY(Built built, build(file, includes));
     PX_CHECK(pxos::write_file_atomic(folder / (built.name + ".pxi"), built.png));
     PX_CHECK(write_text(folder / (built.name + ".pxasm"), built.source));
@@ -157,7 +172,7 @@ Result<void> run(const std::filesystem::path& folder, std::span<char* const> fil
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fputs("usage: build_programs OUT_DIR FILE.pxasm...\n", stderr);
+    std::fputs("usage: build_programs OUT_DIR FILE.pxasm... [--text FILE.pxasm...]\n", stderr);
     return 2;
   }
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));

@@ -3,6 +3,7 @@
 #include "pxvm/isa/verify.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
 #include "pxvm/vm/profile.hpp"
+#include "shell/verbs/exec_v0.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -33,6 +34,7 @@ struct ExecArguments {
   std::uint64_t fuel = 0;
   bool plan = false;
   bool profile = false;
+  ExecV0Options v0;
 };
 
 std::string profile_line(const vm::ProfileRow& row, double all_seconds) {
@@ -58,6 +60,11 @@ void print_profile(const vm::LinkedProgram& program, const vm::Profile& profile)
 }
 
 Result<int> run_exec(const ExecArguments& arguments) {
+  if (is_v0_program(arguments.program)) {
+    ExecV0Options v0 = arguments.v0;
+    v0.fuel = arguments.fuel;
+    return exec_v0(arguments.program, v0);
+  }
   PX_TRY(isa::Program program, read_program(arguments.program));
   PX_TRY(isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
   if (arguments.plan) {
@@ -85,6 +92,21 @@ Result<int> run_exec(const ExecArguments& arguments) {
   return 0;
 }
 
+/// Options that only pictures of the original machine have.
+void setup_exec_v0(CLI::App& verb, ExecV0Options& v0) {
+  verb.add_option("--dialect", v0.dialect, "of a pxVM v0 picture: auto, v001, v002, v002h, v020")
+      ->capture_default_str()
+      ->group("Pictures of the original pxVM v0");
+  verb.add_flag("--compat", v0.compat, "skip wrong instructions as the original did: no trap")
+      ->group("Pictures of the original pxVM v0");
+  verb.add_option("--row", v0.rows, "ROW=FILE.npy: quantise a vector or matrix into the picture")
+      ->group("Pictures of the original pxVM v0");
+  verb.add_option("-o,--output", v0.output, "write the picture as the program left it")
+      ->group("Pictures of the original pxVM v0");
+  verb.add_flag("--source", v0.source, "print the translation to pixel assembly instead")
+      ->group("Pictures of the original pxVM v0");
+}
+
 }  // namespace
 
 VerbAction setup_exec(CLI::App& verb) {
@@ -99,6 +121,7 @@ VerbAction setup_exec(CLI::App& verb) {
   verb.add_flag("--profile", arguments->profile, "print calls and times of every operation");
   verb.add_option("--screenshot", arguments->screenshot,
                   "write the screen here whenever it is presented");
+  setup_exec_v0(verb, arguments->v0);
   return [arguments] { return run_exec(*arguments); };
 }
 

@@ -9,10 +9,12 @@ import os
 import pathlib
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PXOS = ""
 SOURCE = pathlib.Path()
@@ -160,6 +162,27 @@ class Programs(Cli):
         shown = self.pxos("asm", "bad.pxasm", "-o", "bad.pxi", code=None)
         self.assertRegex(shown, r"bad\.pxasm:3:5: error: .*\n.*hault\n[ |]+\^")
         self.assertFalse((self.folder / "bad.pxi").exists())
+
+    def v0_picture(self, name, code):
+        """A picture of the original machine, 8 x 4: row 0 is `code`, row 1 and 2 start with 1 2 3 and 10 20 30."""
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        rows = [code, [(1,), (2,), (3,)], [(10,), (20,), (30,)], []]
+        lines = b"".join(b"\0" + b"".join(bytes(p).ljust(4, b"\0") for p in row).ljust(32, b"\0") for row in rows)
+        (self.folder / name).write_bytes(b"\x89PNG\r\n\x1a\n"
+                                         + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 6, 0, 0, 0))
+                                         + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+
+    def test_a_program_of_the_original_machine_runs_by_translation(self):
+        self.v0_picture("dot.pxi", [(1, 1, 2, 3)])
+        self.assertEqual("row   3  140\n", self.pxos("exec", "dot.pxi"))
+        self.assertEqual("row   3  130\n", self.pxos("exec", "--dialect", "v002h", "dot.pxi", "-o", "after.pxi"))
+        self.assertIn("RGBA", self.pxos("inspect", "after.pxi"))
+        self.assertIn("v0_dot 1, 2, 3, 0", self.pxos("exec", "--source", "dot.pxi"))
+        self.v0_picture("wrong.pxi", [(1, 1, 2, 3), (99, 1, 2, 3)])
+        self.assertIn("wrong.pxi:2: ", self.pxos("exec", "wrong.pxi", code=3))
+        self.assertEqual("row   3  140\n", self.pxos("exec", "--compat", "wrong.pxi"))
+        self.assertIn("missing.npy", self.pxos("exec", "--row", "1=missing.npy", "dot.pxi", code=1))
 
     def test_a_trap_and_the_end_of_the_fuel_have_their_exit_code(self):
         self.write("trap.pxasm", '.program p\n.string why = "enough"\n.entry main()\n    trap why\n')

@@ -219,10 +219,31 @@ def template_seeds():
                     b"{%- endfor -%}{{ eos_token | upper }}")
 
 
+def pxvm_v0_seeds():
+    """Dialect and mode, width - 1, height - 1, pixels (fuzz_pxvm_v0.cpp)."""
+    def picture(mode, width, height, rows):
+        lines = [b"".join(bytes(p) for p in row).ljust(width * 4, b"\0") for row in rows]
+        return bytes([mode, width - 1, height - 1]) + b"".join(lines)
+
+    def red(*values):
+        return [(v, 0, 0, 0) for v in values]
+
+    def scaled(cols, rows, scale, offset, *values):
+        return [(cols, 0, rows, 0), struct.pack("<f", scale), struct.pack("<f", offset), *red(*values)]
+    yield "bytes", picture(1, 8, 6, [[(1, 1, 2, 3), (2, 1, 2, 4), (3, 4, 0, 0)], red(1, 2, 3), red(9, 250, 255)])
+    yield "product", picture(2, 8, 6, [[(4, 1, 2, 3)], [(2, 0, 2, 0)] + red(1, 2, 3, 4),
+                                       [(1, 0, 2, 0)] + red(9, 200)])
+    yield "quantised", picture(3, 12, 8, [[(77, 1, 2, 3), (65, 3, 4, 5), (82, 5, 0, 0), (72, 0, 0, 0)],
+                                          scaled(2, 1, 127.5, -1.0, 255, 0), scaled(2, 2, 1.0, 0.0, 0, 255, 100, 50),
+                                          [], scaled(2, 1, 25.5, 0.0, 0, 255)])
+    yield "skips", picture(7, 4, 3, [[(9, 9, 9, 9), (2, 1, 1, 0)], red(1)])
+
+
 SEEDS = {"png": png_seeds, "gguf": gguf_seeds, "model_plan": plan_seeds,
          "npz": npz_seeds, "originals": original_seeds, "manifest": manifest_seeds,
          "pixellm_meta": protocol_seeds, "chat_template": template_seeds, "safetensors": safetensors_seeds,
-         "hf_config": hf_config_seeds, "llama2c": llama2c_seeds}
+         "hf_config": hf_config_seeds, "llama2c": llama2c_seeds,
+         "pxvm_v0": pxvm_v0_seeds}
 
 
 def main(arguments):
