@@ -33,6 +33,7 @@ struct InferArguments {
   std::string input;
   std::string model;
   std::string output = ".";
+  std::string engine = "cartridge";
   hypervisor::PixelInferenceOptions options;
   std::vector<std::string> emit;
   std::int64_t max_tokens = 64;
@@ -235,9 +236,13 @@ Result<int> run_infer(const InferArguments& arguments) {
   PX_TRY(const std::filesystem::path cartridge, cartridge_for(arguments.model, scratch));
   MountArguments mount;
   mount.cartridge = cartridge.string();
+  const bool plain = arguments.engine == "pxvm";
+  if (plain) mount.threads = 1;
   PX_TRY(const Mounted mounted, mount_cartridge(mount));
-  PX_CHECK(mounted.hypervisor->with_mount(
-      mounted.info.name, [&](Mount& model) { return infer_with(arguments, model); }));
+  PX_CHECK(mounted.hypervisor->with_mount(mounted.info.name, [&](Mount& model) {
+    if (plain) model.machine().set_fusion(false);
+    return infer_with(arguments, model);
+  }));
   return 0;
 }
 
@@ -251,6 +256,11 @@ VerbAction setup_infer(CLI::App& verb) {
                   "cartridge, or Pixel-LLM v0 picture with its meta.json")
       ->default_val("pixellm_v0");
   verb.add_option("-o,--out", arguments->output, "folder for the images")->capture_default_str();
+  verb.add_option("--engine", arguments->engine,
+                  "cartridge: as mounted, fused and on all threads; pxvm: the program alone, one "
+                  "instruction after another. The pictures are the same")
+      ->check(CLI::IsMember({"cartridge", "pxvm"}))
+      ->capture_default_str();
   verb.add_option("-k,--top-k", arguments->options.top_k, "tokens in the output image")
       ->capture_default_str();
   verb.add_option("--heatmap-width", arguments->options.heatmap_width, "pixels")

@@ -78,6 +78,15 @@ class PixelLlm(Cli):
             self.assertEqual((self.folder / "pixels" / name).read_bytes(),
                              (self.folder / "cartridge" / name).read_bytes())
 
+    def test_both_engines_make_the_same_pictures(self):
+        self.pxos("init", "pixellm_v0", "--seed", 3, "-o", "n.npz")
+        self.pxos("encode", "n.npz", "-o", "n.pxa")
+        for engine in ("pxvm", "cartridge"):
+            self.pxos("infer", "engines", "--model", "n.pxa", "--engine", engine, "--out", engine)
+        for name in ("output_token.pxi", "logits_heatmap.pxi"):
+            self.assertEqual((self.folder / "pxvm" / name).read_bytes(),
+                             (self.folder / "cartridge" / name).read_bytes())
+
     def test_an_empty_prompt_is_refused(self):
         self.pxos("init", "pixellm_v0", "-o", "e.npz")
         self.pxos("encode", "e.npz", "-o", "e.pxi")
