@@ -1,5 +1,5 @@
 // Build step: assembles programs to pictures and makes the files that are embedded in the binary.
-//   build_programs OUT_DIR FILE.pxasm... [--text FILE.pxasm...]
+//   build_programs OUT_DIR FILE.pxasm... [--demos FILE.pxasm...] [--text FILE.pxasm...]
 // writes OUT_DIR/NAME.pxi and OUT_DIR/NAME.pxasm per program, the texts they include, those behind
 // --text (included by what is made at run time), welcome.pxa, embedded.S and embedded.cpp.
 
@@ -23,6 +23,7 @@ struct Built {
   std::string name;
   ByteVector png;
   std::string source;
+  bool is_demo = false;  ///< behind --demos
 };
 
 /// Texts by the names they are included under.
@@ -30,7 +31,7 @@ using Includes = std::map<std::string, std::string, std::less<>>;
 
 Result<Built> build(const std::filesystem::path& path, Includes& includes) {
   PX_TRY(const ByteVector text, pxos::read_file(path));
-  Built built{path.stem().string(), {}, std::string(pxos::as_text(text))};
+  Built built{path.stem().string(), {}, std::string(pxos::as_text(text)), false};
   const auto include = [&](std::string_view name) -> Result<std::string> {
     PX_TRY(const ByteVector included, pxos::read_file(path.parent_path() / name));
     return includes[std::string(name)] = std::string(pxos::as_text(included));
@@ -116,8 +117,9 @@ Result<void> write_tables(const std::filesystem::path& folder, const std::vector
     const std::string& name = programs[i].name;
     const auto png = tables.embed(fmt::format("pxos_png_{}", i), folder / (name + ".pxi"));
     const auto text = tables.embed(fmt::format("pxos_src_{}", i), folder / (name + ".pxasm"));
-    tables.programs += fmt::format(
-        "    {{\"{0}\", {{{1}, {1}_end}}, as_text({{{2}, {2}_end}})}},\n", name, png, text);
+    tables.programs +=
+        fmt::format("    {{\"{0}\", {{{1}, {1}_end}}, as_text({{{2}, {2}_end}}), {3}}},\n", name,
+                    png, text, programs[i].is_demo);
   }
   std::size_t number = 0;
   for (const auto& [name, text] : includes) {
@@ -149,17 +151,18 @@ Result<void> add_text(const std::filesystem::path& path, Includes& includes) {
 Result<void> run(const std::filesystem::path& folder, std::span<char* const> files) {
   std::vector<Built> programs;
   Includes includes;
-  bool only_text = false;
+  std::string_view section;
   for (const char* file : files) {
-    if (std::string_view(file) == "--text") {
-      only_text = true;
+    if (std::string_view(file).starts_with("--")) {
+      section = file;
       continue;
     }
-    if (only_text) {
+    if (section == "--text") {
       PX_CHECK(add_text(file, includes));
       continue;
     }
     PX_TRY(Built built, build(file, includes));
+    built.is_demo = section == "--demos";
     PX_CHECK(pxos::write_file_atomic(folder / (built.name + ".pxi"), built.png));
     PX_CHECK(write_text(folder / (built.name + ".pxasm"), built.source));
     if (built.name == "welcome") PX_CHECK(pack_welcome(folder, built));
@@ -172,7 +175,8 @@ Result<void> run(const std::filesystem::path& folder, std::span<char* const> fil
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fputs("usage: build_programs OUT_DIR FILE.pxasm... [--text FILE.pxasm...]\n", stderr);
+    std::fputs("usage: build_programs OUT_DIR FILE.pxasm... [--demos FILE...] [--text FILE...]\n",
+               stderr);
     return 2;
   }
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));

@@ -16,6 +16,7 @@ struct EmbeddedProgram {
   std::string_view name;    ///< "llama"
   Bytes png;                ///< the program image, a PNG
   std::string_view source;  ///< the text it was assembled from
+  bool is_demo = false;     ///< needs no weights: for `pxos exec`, not for importers
 };
 
 /// A text that programs include, under the name they call it by.

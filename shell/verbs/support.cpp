@@ -52,6 +52,10 @@ Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Ima
 }
 
 Result<isa::Program> read_program(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const programs::EmbeddedProgram* shipped = programs::find(path.string());
+  if (shipped != nullptr && !std::filesystem::exists(path, ignored))
+    return picture_program(shipped->png);
   PX_TRY(const ByteVector bytes, read_file(path));
   if (!pixelfs::is_png(bytes)) {
     // A copy of a program elsewhere still finds what it includes.
@@ -127,7 +131,8 @@ void add_includes(std::string_view source, std::vector<cartridges::IncludedText>
 }  // namespace
 
 Result<cartridges::ProgramSource> find_program(std::string_view architecture) {
-  if (const programs::EmbeddedProgram* program = programs::find(architecture)) {
+  const programs::EmbeddedProgram* program = programs::find(architecture);
+  if (program != nullptr && !program->is_demo) {
     cartridges::ProgramSource out{std::string(program->name),
                                   {program->png.begin(), program->png.end()},
                                   std::string(program->source),
@@ -136,8 +141,8 @@ Result<cartridges::ProgramSource> find_program(std::string_view architecture) {
     return out;
   }
   std::string names;
-  for (const programs::EmbeddedProgram& program : programs::all()) {
-    names += (names.empty() ? "" : ", ") + std::string(program.name);
+  for (const programs::EmbeddedProgram& other : programs::all()) {
+    if (!other.is_demo) names += (names.empty() ? "" : ", ") + std::string(other.name);
   }
   return fail(Errc::kNotFound, "no forward program for architecture '{}'; there are: {}",
               architecture, names);

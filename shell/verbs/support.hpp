@@ -25,7 +25,8 @@ Result<pixelfs::Image> read_picture(const std::filesystem::path& path);
 Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image);
 
 /// A program from `.pxasm` text (assembled, diagnostics in the error), from a program picture or
-/// from a cartridge (its first program).
+/// from a cartridge (its first program); where there is no such file, the one of this name that
+/// ships with pxos.
 Result<isa::Program> read_program(const std::filesystem::path& path);
 /// The program as the PNG a cartridge carries.
 Result<ByteVector> program_png(const isa::Program& program);
