@@ -17,12 +17,17 @@ namespace {
 constexpr std::size_t kMaxDirectives = std::size_t{1} << 18U;
 constexpr std::size_t kMaxDirectiveTokens = std::size_t{1} << 22U;
 
+/// Registers that must not be given out where the text is now: functions have windows of their own.
+std::bitset<256>& scalars_here(Assembly& assembly) {
+  return assembly.in_function ? assembly.function_scalars.back() : assembly.scalars_taken;
+}
+
 /// A register that the text names is never given out.
 void note_registers(Assembly& assembly, const Expr& expr) {
   for (const Expr::Step& step : expr.steps) {
     if (step.op != Expr::Op::kSymbol) continue;
     const auto reg = as_register(step.name);
-    if (reg) (reg->tensor ? assembly.tensors_taken : assembly.scalars_taken).set(reg->number);
+    if (reg) (reg->tensor ? assembly.tensors_taken : scalars_here(assembly)).set(reg->number);
   }
 }
 
@@ -62,12 +67,17 @@ void collect(Assembly& assembly, std::uint32_t line, std::span<const std::string
     assembly.items.push_back({Item::Kind::kInstruction, line, 0});
   }
   if (auto* directive = std::get_if<Directive>(&statement.body)) {
+    if (std::holds_alternative<EntryText>(directive->body)) assembly.in_function = false;
+    if (std::holds_alternative<FuncText>(directive->body)) {
+      assembly.in_function = true;
+      assembly.function_scalars.emplace_back();
+    }
     auto* string = std::get_if<StringText>(&directive->body);
     if (string != nullptr && string->path) read_binary(assembly, include, *string);
     if (const auto* word = std::get_if<WordText>(&directive->body)) {
       for (const std::uint8_t reg :
            {word->instruction.d, word->instruction.a, word->instruction.b, word->instruction.c}) {
-        assembly.scalars_taken.set(reg);
+        scalars_here(assembly).set(reg);
         assembly.tensors_taken.set(reg);
       }
     }

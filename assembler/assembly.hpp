@@ -110,8 +110,10 @@ struct Assembly {
   std::size_t binary_bytes = 0;      ///< read by `.incbin`; capped
   std::size_t directive_tokens = 0;  ///< read so far; capped, because what they say is kept
 
-  std::bitset<256> scalars_taken;  ///< mentioned as rN, or given out
-  std::bitset<256> tensors_taken;  ///< mentioned as tN, or a home
+  std::bitset<256> scalars_taken;  ///< mentioned as rN outside of functions, or given out
+  std::vector<std::bitset<256>> function_scalars;  ///< mentioned in each function
+  bool in_function = false;                        ///< where the text is that is read
+  std::bitset<256> tensors_taken;                  ///< mentioned as tN, or a home
 
   std::vector<Span> tensor_spans;                         ///< declaration of each tensor
   std::vector<bool> tensor_homeless;                      ///< declared with @none

@@ -332,6 +332,22 @@ Body parse_entry(LineParser& line) {
   return out;
 }
 
+/// func ::= NAME ["(" [NAME {"," NAME}] ")"]
+Body parse_func(LineParser& line) {
+  FuncText out;
+  const auto name = line.name("the function's name");
+  if (!name) return std::nullopt;
+  out.name = *name;
+  if (!line.accept("(") || line.accept(")")) return out;
+  do {
+    const auto argument = line.name("an argument's name");
+    if (!argument) return std::nullopt;
+    out.arguments.push_back(*argument);
+  } while (line.accept(","));
+  if (!line.require(")", "after the arguments")) return std::nullopt;
+  return out;
+}
+
 /// The layout of a line is not part of the program.
 std::string single_blanks(std::string_view text) {
   std::string out;
@@ -465,7 +481,7 @@ struct DirectiveRow {
   std::string_view name;
   Body (*parse)(LineParser&);
 };
-constexpr std::array<DirectiveRow, 23> kDirectives = {
+constexpr std::array<DirectiveRow, 24> kDirectives = {
     {{"program", parse_program},
      {"param", parse_param},
      {"dim", parse_dim},
@@ -481,6 +497,7 @@ constexpr std::array<DirectiveRow, 23> kDirectives = {
      {"input", parse_tensor<TensorKind::kInput>},
      {"output", parse_tensor<TensorKind::kOutput>},
      {"entry", parse_entry},
+     {"func", parse_func},
      {"require", parse_require},
      {"assert", parse_assert},
      {"reg", parse_reg},

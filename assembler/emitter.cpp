@@ -3,6 +3,8 @@
 #include "assembler/suggest.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -21,6 +23,7 @@ void Emitter::run() {
     if (reporter_.full() || program_.code.size() > isa::Limits::kCode) return;
     item(next);
   }
+  end_function();
   patch_labels();
 }
 
@@ -71,6 +74,7 @@ void Emitter::label(const Label& label) {
 
 void Emitter::directive(const Directive& directive) {
   if (const auto* text = std::get_if<EntryText>(&directive.body)) start_entry(*text);
+  if (const auto* text = std::get_if<FuncText>(&directive.body)) start_function(*text);
   if (const auto* text = std::get_if<RequireText>(&directive.body)) require(directive, *text);
   if (const auto* text = std::get_if<AssertText>(&directive.body)) check_assert(*text);
   if (const auto* text = std::get_if<RegText>(&directive.body)) name_registers(*text);
@@ -88,6 +92,7 @@ void Emitter::directive(const Directive& directive) {
 
 /// Entries were declared in this order; their code starts here.
 void Emitter::start_entry(const EntryText& text) {
+  end_function();
   if (entries_started_ >= program_.entries.size()) return;  // over the limit, reported
   entry_ = entries_started_++;
   isa::Entry& entry = program_.entries[*entry_];
@@ -100,6 +105,84 @@ void Emitter::start_entry(const EntryText& text) {
   entry.start = static_cast<std::uint32_t>(program_.code.size());
   label({text.name, false});
   assembly_.label_places.back().used = true;
+}
+
+/// The frame's size is known once the code is.
+void Emitter::start_function(const FuncText& text) {
+  end_function();
+  entry_.reset();
+  local_scalars_.clear();
+  local_taken_.reset();
+  label({text.name, false});
+  function_ = Function{
+      text.name.text, program_.code.size(), text.arguments.size(), functions_started_++, {}};
+  append(blank(isa::Opcode::kFrame), {text.name.span.line, Assembly::kWholeStatement});
+  std::size_t next = 0;
+  for (const Name& argument : text.arguments) {
+    const auto reg = static_cast<std::uint8_t>(next++);
+    const bool fits = next <= 256 && !as_register(argument) &&
+                      assembly_.names.find(Space::kValue, argument.text) == nullptr;
+    const ScalarName name{reg, argument.span, std::nullopt, std::nullopt};
+    if (fits && local_scalars_.emplace(argument.text, name).second) {
+      local_taken_.set(reg);
+      continue;
+    }
+    reporter_.error(argument.span, fmt::format("argument '{}' is the name of something else, or "
+                                               "one too many",
+                                               argument.text));
+    return;
+  }
+}
+
+namespace {
+
+/// Calls `change` with every byte of an instruction that is a scalar register.
+template <class Change>
+void for_each_scalar(isa::Instruction& instruction, Change change) {
+  const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
+  if (info == nullptr) return;
+  for (const isa::Operand& operand : info->operand_list()) {
+    const bool scalar = operand.kind == isa::OperandKind::kScalarRead ||
+                        operand.kind == isa::OperandKind::kScalarWrite;
+    if (!scalar) continue;
+    if (operand.field == isa::Field::kD) change(instruction.d);
+    if (operand.field == isa::Field::kA) change(instruction.a);
+    if (operand.field == isa::Field::kB) change(instruction.b);
+    if (operand.field == isa::Field::kC) change(instruction.c);
+    if (operand.field == isa::Field::kE) {
+      auto reg = static_cast<std::uint8_t>(static_cast<std::uint32_t>(instruction.imm) >> 16U);
+      change(reg);
+      const std::uint32_t low = static_cast<std::uint32_t>(instruction.imm) & 0xFFFFU;
+      instruction.imm =
+          static_cast<std::int32_t>((low | static_cast<std::uint32_t>(reg) << 16U) << 8U) >> 8;
+    }
+  }
+}
+
+}  // namespace
+
+/// Registers of made values move down to the others, so that a frame is no larger than it must be.
+void Emitter::end_function() {
+  if (!function_) return;
+  const Function function = *std::exchange(function_, std::nullopt);
+  const std::size_t first = function.frame_pc + 1;
+  std::bitset<256> used;
+  for (std::size_t pc = first; pc < program_.code.size(); ++pc)
+    for_each_scalar(program_.code[pc], [&](std::uint8_t& reg) { used.set(reg); });
+  std::size_t frame = std::max<std::size_t>(function.arguments, 1);
+  for (std::size_t reg = 0; reg < 256; ++reg) {
+    if (used.test(reg) && !function.scratch.test(reg)) frame = std::max(frame, reg + 1);
+  }
+  std::array<std::uint8_t, 256> moved{};
+  for (std::size_t reg = 256; reg-- > 0;) {
+    const bool made = used.test(reg) && function.scratch.test(reg);
+    moved[reg] = static_cast<std::uint8_t>(made ? frame++ : reg);
+  }
+  for (std::size_t pc = first; pc < program_.code.size(); ++pc)
+    for_each_scalar(program_.code[pc], [&](std::uint8_t& reg) { reg = moved[reg]; });
+  if (function.frame_pc < program_.code.size())
+    program_.code[function.frame_pc].imm =
+        static_cast<std::int32_t>(std::min<std::size_t>(frame, 256));
 }
 
 /// Arguments become symbols only here, so the resolver sees them for the time of this line.
@@ -156,8 +239,7 @@ void Emitter::name_registers(const RegText& text) {
       continue;
     }
     std::size_t reg = item.reg.value_or(0);
-    while (!item.reg && reg < 256 && (assembly_.scalars_taken.test(reg) || local_taken_.test(reg)))
-      ++reg;
+    while (!item.reg && reg < 256 && (scalars_taken().test(reg) || local_taken_.test(reg))) ++reg;
     if (reg >= 256) {
       reporter_.error(item.name.span,
                       fmt::format("no scalar register is left for '{}'", item.name.text));
@@ -165,11 +247,13 @@ void Emitter::name_registers(const RegText& text) {
     }
     const ScalarName name{static_cast<std::uint8_t>(reg), item.name.span, std::nullopt,
                           assembly_.registers.size()};
-    assembly_.registers.push_back({item.name.text,
-                                   entry_ ? std::string_view(program_.entries[*entry_].name) : "",
-                                   name.reg, item.name.span, false});
-    (entry_ ? local_scalars_ : global_scalars_).emplace(item.name.text, name);
-    (entry_ ? local_taken_ : assembly_.scalars_taken).set(reg);
+    const bool local = entry_ || function_;
+    std::string_view owner;
+    if (entry_) owner = program_.entries[*entry_].name;
+    if (function_) owner = function_->name;
+    assembly_.registers.push_back({item.name.text, owner, name.reg, item.name.span, false});
+    (local ? local_scalars_ : global_scalars_).emplace(item.name.text, name);
+    (local ? local_taken_ : assembly_.scalars_taken).set(reg);
   }
 }
 

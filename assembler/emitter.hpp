@@ -43,6 +43,14 @@ class Emitter {
     bool valid = false;
     std::size_t last_statement = 0;
   };
+  /// The function whose code is being emitted.
+  struct Function {
+    std::string_view name;
+    std::size_t frame_pc = 0;
+    std::size_t arguments = 0;
+    std::size_t number = 0;    ///< in Assembly::function_scalars
+    std::bitset<256> scratch;  ///< registers that held made values
+  };
   struct Fixup {
     std::size_t pc = 0;
     std::string key;
@@ -57,6 +65,8 @@ class Emitter {
   void label(const Label& label);
   void directive(const Directive& directive);
   void start_entry(const EntryText& text);
+  void start_function(const FuncText& text);
+  void end_function();
   void require(const Directive& directive, const RequireText& text);
   void check_assert(const AssertText& text);
   void name_registers(const RegText& text);
@@ -73,7 +83,7 @@ class Emitter {
 
   // operands.cpp: one function per family of operand kinds; false = reported.
   bool operand(Draft& draft, const Operand& given, isa::Operand wanted);
-  bool scalar_write(Draft& draft, const Operand& given, isa::Field field);
+  bool scalar_write(Draft& draft, const Operand& given, isa::Operand wanted);
   bool scalar_read(Draft& draft, const Operand& given, isa::Field field);
   bool tensor(Draft& draft, const Operand& given, isa::Operand wanted);
   bool tensor_name(Draft& draft, const Operand& given, isa::Operand wanted);
@@ -109,6 +119,8 @@ class Emitter {
   void forget_after(const Draft& draft);
   [[nodiscard]] std::string describe(const Operand& given) const;
   [[nodiscard]] std::vector<std::string_view> scalar_names() const;
+  /// Mentioned in this function, or in entries.
+  [[nodiscard]] const std::bitset<256>& scalars_taken() const;
   [[nodiscard]] const ScalarName* find_scalar(std::string_view name) const;
   void mark_used(std::uint8_t reg);
 
@@ -118,6 +130,8 @@ class Emitter {
   Resolver resolver_;
 
   std::optional<std::size_t> entry_;
+  std::optional<Function> function_;  ///< then entry_ is none
+  std::size_t functions_started_ = 0;
   std::size_t entries_started_ = 0;
   ScalarNames global_scalars_;
   ScalarNames local_scalars_;

@@ -155,7 +155,7 @@ class Formatter {
     const std::string_view word = head.substr(1);
     if (word == "endr" && repeats_ > 0) --repeats_;
     if (word == "endm" && macros_ > 0) --macros_;
-    if (word == "entry") in_entry_ = true;
+    if (word == "entry" || word == "func") in_entry_ = true;
     const std::size_t column =
         is_one_of(word, kInCode) || macros_ > 0 || repeats_ > 0 ? indent() : 0;
     if (word == "repeat") ++repeats_;

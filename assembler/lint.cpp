@@ -172,6 +172,9 @@ bool hands_on_all(const isa::OpInfo& info) {
     case isa::Opcode::kTrap:
     case isa::Opcode::kJump:
     case isa::Opcode::kMov:
+    case isa::Opcode::kSelect:
+    case isa::Opcode::kFrame:
+    case isa::Opcode::kYield:
       return false;
     default:
       return static_cast<unsigned>(info.opcode) >> 8U == 0x08 && !info.mnemonic.starts_with("br.");

@@ -43,6 +43,8 @@ std::string_view kind_text(OperandKind kind) {
       return "scalar register (written)";
     case OperandKind::kScalarRead:
       return "scalar register or constant";
+    case OperandKind::kWindow:
+      return "scalar register (the callee's r0)";
     case OperandKind::kF32Read:
       return "f32 tensor";
     case OperandKind::kF32Write:
@@ -106,7 +108,8 @@ std::string instruction_form(const isa::OpInfo& info) {
 bool Emitter::operand(Draft& draft, const Operand& given, isa::Operand wanted) {
   switch (wanted.kind) {
     case OperandKind::kScalarWrite:
-      return scalar_write(draft, given, wanted.field);
+    case OperandKind::kWindow:
+      return scalar_write(draft, given, wanted);
     case OperandKind::kScalarRead:
       return scalar_read(draft, given, wanted.field);
     case OperandKind::kF32Read:
@@ -276,14 +279,20 @@ const ScalarName* Emitter::find_scalar(std::string_view name) const {
   if (const ScalarName* local = in(local_scalars_)) return local;
   if (const ScalarName* argument = entry_ ? in(assembly_.entry_scalars[*entry_]) : nullptr)
     return argument;
-  return in(global_scalars_);
+  return function_ ? nullptr : in(global_scalars_);
+}
+
+const std::bitset<256>& Emitter::scalars_taken() const {
+  return function_ ? assembly_.function_scalars[function_->number] : assembly_.scalars_taken;
 }
 
 /// Candidates for "did you mean", sorted so that messages do not depend on hashing.
 std::vector<std::string_view> Emitter::scalar_names() const {
   std::vector<std::string_view> out;
   for (const auto& [name, reg] : local_scalars_) out.push_back(name);
-  for (const auto& [name, reg] : global_scalars_) out.push_back(name);
+  if (!function_) {
+    for (const auto& [name, reg] : global_scalars_) out.push_back(name);
+  }
   if (entry_) {
     for (const auto& [name, reg] : assembly_.entry_scalars[*entry_]) out.push_back(name);
   }
@@ -302,14 +311,15 @@ std::optional<std::uint8_t> Emitter::scalar_register(const Name& name) const {
 }
 
 /// Only a register can be written; constants cannot be made into one here.
-bool Emitter::scalar_write(Draft& draft, const Operand& given, Field field) {
+bool Emitter::scalar_write(Draft& draft, const Operand& given, isa::Operand wanted) {
   const Name* name = given.kind == Operand::Kind::kExpr ? given.expr.as_name() : nullptr;
-  if (name == nullptr) return wrong_kind(draft, given, OperandKind::kScalarWrite);
-  if (const auto reg = scalar_register(*name)) return set_field(draft, field, *reg, given.span);
+  if (name == nullptr) return wrong_kind(draft, given, wanted.kind);
+  if (const auto reg = scalar_register(*name))
+    return set_field(draft, wanted.field, *reg, given.span);
   bool known = as_register(*name).has_value();
   for (const Space space : {Space::kValue, Space::kTensor, Space::kAttr})
     known = known || assembly_.names.find(space, name->text) != nullptr;
-  if (known) return wrong_kind(draft, given, OperandKind::kScalarWrite);
+  if (known) return wrong_kind(draft, given, wanted.kind);
   if (assembly_.names.broken(name->text) || assembly_.entry_broken) return false;
   assembly_.names.add_broken(*name);
   const auto names = scalar_names();
@@ -340,12 +350,15 @@ Emitter::ScalarType Emitter::type_in_name(std::string_view mnemonic) {
 Emitter::ScalarType Emitter::scalar_type(const isa::OpInfo& info, Field field) {
   switch (info.opcode) {
     case isa::Opcode::kMov:
+    case isa::Opcode::kSelect:
     case isa::Opcode::kHost:
       return ScalarType::kAny;
     case isa::Opcode::kScale:
     case isa::Opcode::kSoftCap:
     case isa::Opcode::kFill:
       return ScalarType::kF32;
+    case isa::Opcode::kStF32At:
+      return field == Field::kD ? ScalarType::kF32 : ScalarType::kI64;
     case isa::Opcode::kStF32:
       return field == Field::kC ? ScalarType::kF32 : ScalarType::kI64;
     default:
@@ -381,9 +394,9 @@ bool Emitter::scalar_read(Draft& draft, const Operand& given, Field field) {
 /// A scratch register for this instruction, from r255 down.
 std::optional<std::uint8_t> Emitter::scratch(Draft& draft, Span span) {
   for (std::size_t reg = 256; reg-- > 0;) {
-    if (assembly_.scalars_taken.test(reg) || local_taken_.test(reg) || draft.scratch.test(reg))
-      continue;
+    if (scalars_taken().test(reg) || local_taken_.test(reg) || draft.scratch.test(reg)) continue;
     draft.scratch.set(reg);
+    if (function_) function_->scratch.set(reg);
     return static_cast<std::uint8_t>(reg);
   }
   reporter_.error(span, "no scalar register is left for this constant");

@@ -242,6 +242,7 @@ std::optional<std::string> Printer::operand(std::size_t pc, isa::Operand operand
   switch (operand.kind) {
     case OperandKind::kScalarWrite:
     case OperandKind::kScalarRead:
+    case OperandKind::kWindow:
       return fmt::format("r{}", value);
     case OperandKind::kImmediate:
       return fmt::format("{}", value);

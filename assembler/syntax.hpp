@@ -145,6 +145,12 @@ struct EntryText {
   std::optional<Label> start;  ///< `at label`
 };
 
+/// `.func fib(n, depth)`: the arguments are r0, r1, ..
+struct FuncText {
+  Name name;
+  std::vector<Name> arguments;
+};
+
 struct RequireText {
   Expr lhs, rhs;
   std::string text;
@@ -188,8 +194,8 @@ struct WordText {
 struct Directive {
   Name head;
   std::variant<ProgramName, ParamText, DimText, ArgumentSymbolText, ConstText, StringText, AttrText,
-               TensorText, EntryText, RequireText, AssertText, RegText, HomeText, DebugFileText,
-               DebugLineText, DebugOffText, WordText>
+               TensorText, EntryText, FuncText, RequireText, AssertText, RegText, HomeText,
+               DebugFileText, DebugLineText, DebugOffText, WordText>
       body;
 };
 

@@ -202,6 +202,7 @@ Emitter::Bound* Emitter::bind(Draft& draft, const Operand& given, const std::str
 
 /// What the instruction overwrote is no longer what a register holds.
 void Emitter::forget_after(const Draft& draft) {
+  if (draft.info->opcode == isa::Opcode::kCall) bound_.clear();  // tensor registers are not kept
   for (std::size_t i = 0; i < draft.info->operand_count; ++i) {
     const isa::Operand operand = draft.info->operands[i];
     if (operand.kind == OperandKind::kScalarWrite) {

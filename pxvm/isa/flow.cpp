@@ -41,7 +41,8 @@ std::optional<std::size_t> branch_target(const Program& program, std::size_t pc)
 Exits exits_of(const Instruction& instruction) {
   const OpInfo* info = find_opcode(instruction.family, instruction.op);
   if (info == nullptr) return {false, false};
-  const bool ends = info->opcode == Opcode::kHalt || info->opcode == Opcode::kTrap;
+  const bool ends = info->opcode == Opcode::kHalt || info->opcode == Opcode::kTrap ||
+                    info->opcode == Opcode::kRet;
   const auto operand = info->operand_at(Field::kI);
   const bool branches = operand && operand->kind == OperandKind::kLabel;
   return {!ends && info->opcode != Opcode::kJump, branches};
@@ -202,7 +203,9 @@ bool Flow::leave(std::size_t pc, const State& state) {
     if (target && !joins(state, *target)) return false;
   }
   if (!exits.falls_through || pc + 1 == program_.code.size()) return true;
-  return joins(state, pc + 1);
+  // Tensor registers are the caller's to save: what a callee leaves in them is nothing to rely on.
+  const bool called = program_.code[pc].opcode() == Opcode::kCall;
+  return joins(called ? State(slots_) : state, pc + 1);
 }
 
 bool Flow::run() {

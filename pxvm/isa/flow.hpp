@@ -43,7 +43,7 @@ struct RegisterCell {
 /// pc + 1 + imm when it is inside the code.
 [[nodiscard]] std::optional<std::size_t> branch_target(const Program& program, std::size_t pc);
 
-/// How control leaves an instruction.
+/// How control leaves an instruction. A call branches and falls through: it comes back.
 struct Exits {
   bool falls_through = true;
   bool branches = false;

@@ -11,18 +11,18 @@ struct KindName {
 };
 
 constexpr KindName kKindNames[] = {
-    {"rd", OperandKind::kScalarWrite}, {"rs", OperandKind::kScalarRead},
-    {"tf", OperandKind::kF32Read},     {"tF", OperandKind::kF32Write},
-    {"tv", OperandKind::kVectorRead},  {"tw", OperandKind::kWeightRead},
-    {"ti", OperandKind::kI32Read},     {"tI", OperandKind::kI32Write},
-    {"tu", OperandKind::kU8Read},      {"tU", OperandKind::kU8Write},
-    {"th", OperandKind::kF16Read},     {"tH", OperandKind::kF16Write},
-    {"ta", OperandKind::kAnyRead},     {"tS", OperandKind::kViewSet},
-    {"decl", OperandKind::kDecl},      {"imm", OperandKind::kImmediate},
-    {"const", OperandKind::kConst},    {"str", OperandKind::kString},
-    {"label", OperandKind::kLabel},    {"host", OperandKind::kHost},
-    {"rope", OperandKind::kRopeAttr},  {"attn", OperandKind::kAttentionAttr},
-    {"norm", OperandKind::kNormAttr},
+    {"rd", OperandKind::kScalarWrite},     {"rs", OperandKind::kScalarRead},
+    {"rw", OperandKind::kWindow},          {"tf", OperandKind::kF32Read},
+    {"tF", OperandKind::kF32Write},        {"tv", OperandKind::kVectorRead},
+    {"tw", OperandKind::kWeightRead},      {"ti", OperandKind::kI32Read},
+    {"tI", OperandKind::kI32Write},        {"tu", OperandKind::kU8Read},
+    {"tU", OperandKind::kU8Write},         {"th", OperandKind::kF16Read},
+    {"tH", OperandKind::kF16Write},        {"ta", OperandKind::kAnyRead},
+    {"tS", OperandKind::kViewSet},         {"decl", OperandKind::kDecl},
+    {"imm", OperandKind::kImmediate},      {"const", OperandKind::kConst},
+    {"str", OperandKind::kString},         {"label", OperandKind::kLabel},
+    {"host", OperandKind::kHost},          {"rope", OperandKind::kRopeAttr},
+    {"attn", OperandKind::kAttentionAttr}, {"norm", OperandKind::kNormAttr},
 };
 
 // A mistake in the table stops the build: these throw inside consteval.

@@ -24,6 +24,7 @@ enum class OperandKind : std::uint8_t {
   kNone,
   kScalarWrite,    ///< rd
   kScalarRead,     ///< rs
+  kWindow,         ///< rw
   kF32Read,        ///< tf
   kF32Write,       ///< tF
   kVectorRead,     ///< tv

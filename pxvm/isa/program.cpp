@@ -93,6 +93,7 @@ std::string operand_text(const Program& program, std::size_t pc, const OpInfo& i
   switch (operand.kind) {
     case OperandKind::kScalarWrite:
     case OperandKind::kScalarRead:
+    case OperandKind::kWindow:
       return fmt::format("r{}", value);
     case OperandKind::kDecl:
       return name_in(program.tensors, value);

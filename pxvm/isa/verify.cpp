@@ -3,6 +3,7 @@
 #include "pxvm/isa/declarations.hpp"
 #include "pxvm/isa/findings.hpp"
 #include "pxvm/isa/flow.hpp"
+#include "pxvm/isa/functions.hpp"
 #include "pxvm/isa/image_sections.hpp"
 #include "pxvm/isa/shapes.hpp"
 
@@ -92,6 +93,8 @@ class InstructionChecker {
       case OperandKind::kAttentionAttr:
       case OperandKind::kNormAttr:
         return check_attr(attr_kind_of(operand.kind), value);
+      case OperandKind::kImmediate:
+        return check_immediate(info, value);
       case OperandKind::kLabel:
         if (branch_target(program_, pc)) return {};
         return fmt::format("the target is instruction {} of {}",
@@ -101,6 +104,14 @@ class InstructionChecker {
       default:
         return {};  // scalar registers and immediates: every value of the field is one
     }
+  }
+
+  static std::string check_immediate(const OpInfo& info, std::int32_t value) {
+    if (info.opcode == Opcode::kFrame && (value < 1 || value > 256))
+      return fmt::format("a frame of {} registers, expected 1..256", value);
+    if (info.opcode == Opcode::kPxBlit && value > 2)
+      return fmt::format("there is no way {} to draw, expected 0..2", value);
+    return {};
   }
 
   std::string check_decl(std::int32_t value) const {
@@ -371,6 +382,9 @@ void check_code(const Program& program, FindingList& findings) {
   for (std::size_t pc = 0; pc < program.code.size() && !findings.full(); ++pc) {
     sound[pc] = instructions.check(pc);
   }
+  if (findings.full()) return;
+  Functions functions(program, sound);
+  functions.report(findings);
   if (findings.full()) return;
   Flow flow(program, sound);
   if (!flow.run()) {

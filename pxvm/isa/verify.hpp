@@ -7,11 +7,13 @@
 //   off the end; every tensor register read was set on every path with the element type and rank
 //   its instruction needs; imports and inputs are never written; shapes match as polynomials (equal
 //   where paths join);
+//   functions are entered by call only and left by ret only, so calls are balanced; a function uses
+//   the registers of its frame and no others; tensor registers are taken as unset after a call;
 //   a home register keeps its tensor (bind writes free registers only, tail and rows only views);
 //   no instruction writes memory that it reads through another window or still has to read;
 //   the dimension of `dim` exists; fields an opcode does not use are zero.
 // Left to link: concrete extents. Left to run time (one O(1) check each): array index, row offset,
-// gather ids, element index, pos, `.require`, `.dim` ranges.
+// gather ids, element index, pos, call depth, `.require`, `.dim` ranges.
 
 #include "pxvm/isa/program.hpp"
 

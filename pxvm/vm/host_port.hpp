@@ -18,6 +18,8 @@ class HostPort {
   /// Result of host call `call` with arguments a, b, c. An Error becomes the guest's trap.
   virtual Result<std::int64_t> call(Machine& machine, isa::HostCall call, std::int64_t a,
                                     std::int64_t b, std::int64_t c) = 0;
+  /// A `yield`: no instruction is under way, and the program has nothing to ask.
+  virtual void turn(Machine& /*machine*/) {}
 };
 
 }  // namespace pxos::vm

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace pxos::vm {
@@ -12,6 +13,35 @@ namespace {
 std::uint64_t fuel_left(std::uint64_t limit, std::uint64_t used) {
   if (limit == 0) return std::numeric_limits<std::uint64_t>::max();
   return limit - std::min(limit, used);
+}
+
+/// The one bounds check of all linear accesses.
+bool inside(std::uint64_t at, std::uint64_t span, std::uint64_t length) {
+  return at < length && length - at >= span;
+}
+
+/// Elements of a slice along the first dimension.
+std::uint64_t row_length(const TensorView& view) {
+  std::int64_t length = 1;
+  for (std::uint8_t i = 1; i < view.rank; ++i) length *= view.dims[i];
+  return static_cast<std::uint64_t>(length);
+}
+
+/// Signed values are sign-extended to the register, all others filled with zeros.
+template <class Value>
+std::uint64_t load(const std::uint8_t* at) {
+  Value value{};
+  std::memcpy(&value, at, sizeof value);
+  if constexpr (std::numeric_limits<Value>::is_signed) {
+    return numeric::of(std::int64_t{value});
+  } else {
+    return value;
+  }
+}
+
+template <class Value>
+void store(std::uint8_t* at, Value value) {
+  std::memcpy(at, &value, sizeof value);
 }
 
 }  // namespace
@@ -24,14 +54,16 @@ Interpreter::Interpreter(Machine& machine)
                *machine.options_.stop},
       inline_context_{*machine.options_.kernels, *machine.inline_pool_, machine.scratch_,
                       *machine.options_.stop},
-      fuel_left_(fuel_left(machine.options_.fuel_per_call, machine.fuel_used_)) {}
+      fuel_left_(fuel_left(machine.options_.fuel_per_call, machine.fuel_used_)),
+      regs_(machine.slots_.data() + machine.window_),
+      top_(machine.calls_.data() + machine.depth_) {}
 
 float Interpreter::f32_at(std::uint8_t index) const {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(machine_.scalars_[index]));
+  return std::bit_cast<float>(static_cast<std::uint32_t>(regs_[index]));
 }
 
 void Interpreter::set_f32(std::uint8_t index, float value) {
-  machine_.scalars_[index] = std::bit_cast<std::uint32_t>(value);
+  regs_[index] = std::bit_cast<std::uint32_t>(value);
 }
 
 bool Interpreter::trap(TrapKind kind, std::string detail) {
@@ -53,9 +85,30 @@ bool Interpreter::charge(std::uint64_t multiply_adds) {
   return true;
 }
 
-bool Interpreter::back_edge() {
-  if (!charge(0)) return false;
-  return finished(!machine_.options_.stop->load(std::memory_order_relaxed));
+bool Interpreter::refill(std::int64_t& budget, std::int64_t units) {
+  budget += units;
+  settle(budget);
+  machine_.fuel_used_ += static_cast<std::uint64_t>(units);
+  if (static_cast<std::uint64_t>(units) > fuel_left_) {
+    return trap(TrapKind::kFuel, fmt::format("out of fuel after {} units", machine_.fuel_used_));
+  }
+  fuel_left_ -= static_cast<std::uint64_t>(units);
+  if (!go_on()) return false;
+  // Whoever looks on sees exact fuel; everybody else may be ahead by a fraction of a millisecond.
+  constexpr std::uint64_t kMostUnits = 4096;
+  const bool observed = machine_.options_.profile != nullptr || machine_.options_.debug != nullptr;
+  budget = observed ? 0 : static_cast<std::int64_t>(std::min(kMostUnits, fuel_left_));
+  fuel_left_ -= static_cast<std::uint64_t>(budget);
+  machine_.fuel_used_ += static_cast<std::uint64_t>(budget);
+  return true;
+}
+
+void Interpreter::settle(std::int64_t& budget) {
+  fuel_left_ += static_cast<std::uint64_t>(budget);
+  machine_.fuel_used_ -= static_cast<std::uint64_t>(budget);
+  budget = 0;
+  machine_.window_ = static_cast<std::size_t>(regs_ - machine_.slots_.data());
+  machine_.depth_ = static_cast<std::size_t>(top_ - machine_.calls_.data());
 }
 
 std::size_t Interpreter::run(std::size_t start) {
@@ -64,7 +117,8 @@ std::size_t Interpreter::run(std::size_t start) {
   return observed ? run_loop<true>(start) : run_loop<false>(start);
 }
 
-bool Interpreter::observe(std::size_t pc) {
+bool Interpreter::observe(std::size_t pc, std::int64_t& budget) {
+  settle(budget);
   if (machine_.options_.debug != nullptr && !machine_.options_.debug->before(pc)) {
     machine_.state_ = RunState::kPaused;
     return false;
@@ -85,7 +139,7 @@ bool Interpreter::observe(std::size_t pc) {
 #define PX_DISPATCH()                                   \
   do {                                                  \
     if constexpr (kObserved) {                          \
-      if (!observe(place(i))) return place(i);          \
+      if (!observe(place(i), budget)) return place(i);  \
     }                                                   \
     goto* kLabels[static_cast<std::size_t>(i->action)]; \
   } while (false)
@@ -96,18 +150,22 @@ bool Interpreter::observe(std::size_t pc) {
 #define PX_NEXT() \
   ++i;            \
   PX_DISPATCH()
+/// The trap is set: where it happened, with everything told to the machine.
+#define PX_LEAVE() return settle(budget), place(i)
 /// A scalar instruction that cannot fail.
 #define PX_SCALAR(Name, ...) \
   PX_CASE(Name) {            \
     __VA_ARGS__;             \
     PX_NEXT();               \
   }
-/// An instruction that may trap.
-#define PX_STEP(Name, ...)               \
-  PX_CASE(Name) {                        \
-    if (!(__VA_ARGS__)) return place(i); \
-    PX_NEXT();                           \
+/// An instruction of its own function, which may trap, spend fuel and look at the machine.
+#define PX_STEP(Name, ...)          \
+  PX_CASE(Name) {                   \
+    settle(budget);                 \
+    if (!(__VA_ARGS__)) PX_LEAVE(); \
+    PX_NEXT();                      \
   }
+/// Rows of numeric.def.
 #define PX_UNARY(Name, ...)             \
   PX_CASE(Name) {                       \
     const std::uint64_t a = regs[i->a]; \
@@ -121,36 +179,74 @@ bool Interpreter::observe(std::size_t pc) {
     regs[i->d] = (__VA_ARGS__);         \
     PX_NEXT();                          \
   }
-#define PX_UNARY_TRAPS(Name, ...)                                 \
-  PX_CASE(Name) {                                                 \
-    const std::uint64_t a = regs[i->a];                           \
-    std::uint64_t out = 0;                                        \
-    const Fault found = (__VA_ARGS__);                            \
-    if (found != Fault::kNone) return fault(*i, found), place(i); \
-    regs[i->d] = out;                                             \
-    PX_NEXT();                                                    \
+#define PX_UNARY_TRAPS(Name, ...)                               \
+  PX_CASE(Name) {                                               \
+    const std::uint64_t a = regs[i->a];                         \
+    std::uint64_t out = 0;                                      \
+    const Fault found = (__VA_ARGS__);                          \
+    if (found != Fault::kNone && !fault(*i, found)) PX_LEAVE(); \
+    regs[i->d] = out;                                           \
+    PX_NEXT();                                                  \
   }
-#define PX_BINARY_TRAPS(Name, ...)                                \
-  PX_CASE(Name) {                                                 \
-    const std::uint64_t a = regs[i->a];                           \
-    const std::uint64_t b = regs[i->b];                           \
-    std::uint64_t out = 0;                                        \
-    const Fault found = (__VA_ARGS__);                            \
-    if (found != Fault::kNone) return fault(*i, found), place(i); \
-    regs[i->d] = out;                                             \
-    PX_NEXT();                                                    \
+#define PX_BINARY_TRAPS(Name, ...)                              \
+  PX_CASE(Name) {                                               \
+    const std::uint64_t a = regs[i->a];                         \
+    const std::uint64_t b = regs[i->b];                         \
+    std::uint64_t out = 0;                                      \
+    const Fault found = (__VA_ARGS__);                          \
+    if (found != Fault::kNone && !fault(*i, found)) PX_LEAVE(); \
+    regs[i->d] = out;                                           \
+    PX_NEXT();                                                  \
   }
-#define PX_BRANCH(Name, ...)                        \
-  PX_CASE(Name) {                                   \
-    if (!(__VA_ARGS__)) {                           \
-      PX_NEXT();                                    \
-    } else {                                        \
-      const Record* const to = code + i->target;    \
-      if (to <= i && !back_edge()) return place(i); \
-      i = to;                                       \
-      PX_DISPATCH();                                \
-    }                                               \
+/// Forwards costs nothing, so the budget is below zero only behind a branch back.
+#define PX_GO_BACK(units) \
+  budget -= (units);      \
+  if (budget < 0 && !refill(budget, (units))) PX_LEAVE()
+#define PX_BRANCH(Name, ...) \
+  PX_CASE(Name) {            \
+    if (!(__VA_ARGS__)) {    \
+      PX_NEXT();             \
+    } else {                 \
+      PX_GO_BACK(i->imm);    \
+      i += i->jump;          \
+      PX_DISPATCH();         \
+    }                        \
   }
+/// Element `at` of a tensor of `Unit`s as a `Value` of as many units as it is long.
+#define PX_LOAD(Name, Unit, Value)                                                \
+  PX_CASE(Name) {                                                                 \
+    const TensorView& view = tensors[i->a];                                       \
+    const std::uint64_t at = regs[i->b];                                          \
+    constexpr std::uint64_t kSpan = sizeof(Value) / sizeof(Unit);                 \
+    if (!inside(at, kSpan, view.length) && !outside(view, at, kSpan)) PX_LEAVE(); \
+    regs[i->d] = load<Value>(view.data + at * sizeof(Unit));                      \
+    PX_NEXT();                                                                    \
+  }
+#define PX_STORE(Name, Unit, Value)                                               \
+  PX_CASE(Name) {                                                                 \
+    const TensorView& view = tensors[i->a];                                       \
+    const std::uint64_t at = regs[i->b];                                          \
+    constexpr std::uint64_t kSpan = sizeof(Value) / sizeof(Unit);                 \
+    if (!inside(at, kSpan, view.length) && !outside(view, at, kSpan)) PX_LEAVE(); \
+    store(view.data + at * sizeof(Unit), static_cast<Value>(regs[i->c]));         \
+    PX_NEXT();                                                                    \
+  }
+/// The same at (x, y) = (b, c), x counted in values.
+#define PX_AT(Name, Unit, Value, ...)                                                  \
+  PX_CASE(Name) {                                                                      \
+    const TensorView& view = tensors[i->a];                                            \
+    const std::uint64_t x = regs[i->b], y = regs[i->c];                                \
+    constexpr std::uint64_t kSpan = sizeof(Value) / sizeof(Unit);                      \
+    const std::uint64_t row = row_length(view);                                        \
+    const bool fits = x < row / kSpan && y < static_cast<std::uint64_t>(view.dims[0]); \
+    if (!fits && !outside_row(view, x, y, kSpan)) PX_LEAVE();                          \
+    std::uint8_t* const at = view.data + (y * row + x * kSpan) * sizeof(Unit);         \
+    __VA_ARGS__;                                                                       \
+    PX_NEXT();                                                                         \
+  }
+#define PX_LOAD_AT(Name, Unit, Value) PX_AT(Name, Unit, Value, regs[i->d] = load<Value>(at))
+#define PX_STORE_AT(Name, Unit, Value) \
+  PX_AT(Name, Unit, Value, store(at, static_cast<Value>(regs[i->d])))
 
 template <bool kObserved>
 std::size_t Interpreter::run_loop(std::size_t start) {
@@ -160,14 +256,18 @@ std::size_t Interpreter::run_loop(std::size_t start) {
   const bool fused = machine_.options_.fusion && machine_.options_.debug == nullptr;
   const Record* const code = (fused ? plan_.fused : plan_.plain).data();
   const Record* i = code + start;
-  std::uint64_t* const regs = machine_.scalars_.data();
+  std::uint64_t* regs = regs_;
+  const std::uint64_t* const slots_end = machine_.slots_.data() + kCallSlots;
+  const CallFrame* const calls_end = machine_.calls_.data() + machine_.calls_.size();
+  const TensorView* const tensors = machine_.tensors_.data();
+  std::int64_t budget = 0;
   const auto place = [code](const Record* record) {
     return static_cast<std::size_t>(record - code);
   };
 #ifdef PXOS_SWITCH_DISPATCH
   for (;;) {
     if constexpr (kObserved) {
-      if (!observe(place(i))) return place(i);
+      if (!observe(place(i), budget)) return place(i);
     }
     switch (i->action) {
 #else
@@ -181,16 +281,44 @@ std::size_t Interpreter::run_loop(std::size_t start) {
   PX_DISPATCH();
 #endif
 
-      PX_CASE(Halt) return place(i);
+      PX_CASE(Halt) PX_LEAVE();
       PX_STEP(Trap, op_trap(*i))
       PX_BRANCH(Jump, true)
       PX_BRANCH(BrEq, regs[i->a] == regs[i->b])
       PX_BRANCH(BrNe, regs[i->a] != regs[i->b])
       PX_BRANCH(BrLt, s64(regs[i->a]) < s64(regs[i->b]))
       PX_BRANCH(BrLe, s64(regs[i->a]) <= s64(regs[i->b]))
-      PX_BRANCH(BrFLt, numeric::f32(regs[i->a]) < numeric::f32(regs[i->b]))
-      PX_BRANCH(BrFEq, numeric::f32(regs[i->a]) == numeric::f32(regs[i->b]))
+      PX_BRANCH(BrFLt, f32(regs[i->a]) < f32(regs[i->b]))
+      PX_BRANCH(BrFEq, f32(regs[i->a]) == f32(regs[i->b]))
+      PX_BRANCH(BrFLe, f32(regs[i->a]) <= f32(regs[i->b]))
+      PX_BRANCH(BrFNe, f32(regs[i->a]) != f32(regs[i->b]))
+      PX_BRANCH(BrDLt, f64(regs[i->a]) < f64(regs[i->b]))
+      PX_BRANCH(BrDLe, f64(regs[i->a]) <= f64(regs[i->b]))
+      PX_BRANCH(BrDEq, f64(regs[i->a]) == f64(regs[i->b]))
+      PX_BRANCH(BrDNe, f64(regs[i->a]) != f64(regs[i->b]))
       PX_SCALAR(Mov, regs[i->d] = regs[i->a])
+      PX_SCALAR(Select, regs[i->d] = regs[i->c] != 0 ? regs[i->a] : regs[i->b])
+      PX_BRANCH(BrLtU, regs[i->a] < regs[i->b])
+      PX_BRANCH(BrLeU, regs[i->a] <= regs[i->b])
+      PX_BRANCH(BrZ, regs[i->a] == 0)
+      PX_BRANCH(BrNz, regs[i->a] != 0)
+      PX_SCALAR(Frame, )  // calls go behind it, and nothing else comes here
+      PX_CASE(Call) {
+        const bool room = top_ != calls_end && regs + i->a + (i->imm & 0xFFFF) <= slots_end;
+        if (!room && !overflow(static_cast<std::size_t>(top_ - machine_.calls_.data()))) PX_LEAVE();
+        PX_GO_BACK(i->imm >> 16);
+        *top_++ = {static_cast<std::uint32_t>(i - code + 1), i->a};
+        regs_ = regs += i->a;
+        i += i->jump;
+        PX_DISPATCH();
+      }
+      PX_CASE(Ret) {
+        const CallFrame& caller = *--top_;
+        regs_ = regs -= caller.base;
+        i = code + caller.return_pc;
+        PX_DISPATCH();
+      }
+      PX_STEP(Yield, op_yield())
       PX_SCALAR(I64AddI, regs[i->d] = regs[i->a] + static_cast<std::uint64_t>(std::int64_t{i->imm}))
       PX_SCALAR(I64Const, regs[i->d] = static_cast<std::uint64_t>(std::int64_t{i->imm}))
       PX_SCALAR(I32Const, regs[i->d] = static_cast<std::uint64_t>(std::int64_t{i->imm}))
@@ -198,16 +326,43 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_SCALAR(F64Const, regs[i->d] = consts[i->imm])
       PX_SCALAR(ConstLd, regs[i->d] = consts[i->imm])
 #include "pxvm/vm/numeric.def"
-      PX_STEP(LdU8, execute_memory(*i))
-      PX_STEP(LdI32, execute_memory(*i))
-      PX_STEP(LdF32, execute_memory(*i))
-      PX_STEP(StU8, execute_memory(*i))
-      PX_STEP(StI32, execute_memory(*i))
-      PX_STEP(StF32, execute_memory(*i))
+      PX_LOAD(LdU8, std::uint8_t, std::uint8_t)
+      PX_LOAD(LdI32, std::int32_t, std::int32_t)
+      PX_LOAD(LdF32, float, std::uint32_t)
+      PX_LOAD(LdS8, std::uint8_t, std::int8_t)
+      PX_LOAD(LdU16, std::uint8_t, std::uint16_t)
+      PX_LOAD(LdS16, std::uint8_t, std::int16_t)
+      PX_LOAD(LdU32, std::uint8_t, std::uint32_t)
+      PX_LOAD(LdU64, std::uint8_t, std::uint64_t)
+      PX_STORE(StU8, std::uint8_t, std::uint8_t)
+      PX_STORE(StI32, std::int32_t, std::uint32_t)
+      PX_STORE(StF32, float, std::uint32_t)
+      PX_STORE(StU16, std::uint8_t, std::uint16_t)
+      PX_STORE(StU32, std::uint8_t, std::uint32_t)
+      PX_STORE(StU64, std::uint8_t, std::uint64_t)
+      PX_LOAD(LdS32, std::uint8_t, std::int32_t)
       PX_STEP(PxGet, op_pixel(*i))
       PX_STEP(PxPut, op_pixel(*i))
-      PX_STEP(PxFill, op_pixel(*i))
-      PX_STEP(Dim, op_dim(*i))
+      PX_STEP(PxFill, op_fill_pixels(*i))
+      PX_STEP(PxBlit, op_blit(*i))
+      PX_STEP(MemFill, op_fill_bytes(*i))
+      PX_STEP(MemCopy, op_copy_bytes(*i))
+      PX_SCALAR(Dim, regs[i->d] = of(tensors[i->a].dims[static_cast<std::size_t>(i->imm)]))
+      PX_STEP(StrLen, op_string(*i))
+      PX_STEP(StrByte, op_string(*i))
+      PX_STEP(StrCopy, op_string(*i))
+      PX_LOAD_AT(LdU8At, std::uint8_t, std::uint8_t)
+      PX_LOAD_AT(LdU16At, std::uint8_t, std::uint16_t)
+      PX_LOAD_AT(LdU32At, std::uint8_t, std::uint32_t)
+      PX_LOAD_AT(LdU64At, std::uint8_t, std::uint64_t)
+      PX_LOAD_AT(LdI32At, std::int32_t, std::int32_t)
+      PX_LOAD_AT(LdF32At, float, std::uint32_t)
+      PX_STORE_AT(StU8At, std::uint8_t, std::uint8_t)
+      PX_STORE_AT(StU16At, std::uint8_t, std::uint16_t)
+      PX_STORE_AT(StU32At, std::uint8_t, std::uint32_t)
+      PX_STORE_AT(StU64At, std::uint8_t, std::uint64_t)
+      PX_STORE_AT(StI32At, std::int32_t, std::uint32_t)
+      PX_STORE_AT(StF32At, float, std::uint32_t)
       PX_STEP(Host, op_host(*i))
       PX_STEP(Bind, op_bind(*i))
       PX_STEP(Tail, op_rows(*i, t(i->a).dims[0] - t(i->d).dims[0]))
@@ -242,6 +397,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_STEP(ArgMax, op_reduce(*i))
       PX_CASE(Group) {
         const Group& group = plan_.groups[static_cast<std::size_t>(i->imm)];
+        settle(budget);
         if (std::size_t pc = group.first; !run_group(group, pc)) return pc;
         i = code + group.end;
         PX_DISPATCH();

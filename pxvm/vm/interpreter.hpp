@@ -42,9 +42,8 @@ class Interpreter {
   std::size_t run_loop(std::size_t start);
 
   /// Counts instruction `pc` and asks the debug port. False: the machine pauses before it.
-  bool observe(std::size_t pc);
+  bool observe(std::size_t pc, std::int64_t& budget);
 
-  bool execute_memory(const Record& i);
   bool op_bind(const Record& i);
   bool op_rows(const Record& i, std::int64_t first);
   bool op_matmul(const Record& i);
@@ -58,8 +57,13 @@ class Interpreter {
   bool op_host(const Record& i);
   /// The trap of a numeric instruction without a result.
   bool fault(const Record& i, numeric::Fault fault);
+  bool op_yield();
   bool op_pixel(const Record& i);
-  bool op_dim(const Record& i);
+  bool op_fill_pixels(const Record& i);
+  bool op_blit(const Record& i);
+  bool op_fill_bytes(const Record& i);
+  bool op_copy_bytes(const Record& i);
+  bool op_string(const Record& i);
   bool op_trap(const Record& i);
 
   /// Operands of a row operation. False: it traps.
@@ -78,13 +82,20 @@ class Interpreter {
   void make_rows(const BoundGroup& bound, std::int64_t first, std::int64_t count);
   bool run_one_by_one(const Group& group, std::size_t& pc);
 
-  /// Linear element access: sets `address` or traps. One shared bounds check for all element
-  /// operations.
-  bool element(const TensorView& view, std::uint64_t index, std::uint64_t bytes,
-               std::uint8_t*& address);
+  /// Work on memory that moves up to `bytes` at once: fuel, then `step(first, count)` in pieces
+  /// between which the program can be stopped.
+  template <class Step>
+  bool in_pieces(std::uint64_t bytes, Step step);
+  /// Why an access is outside: `span` elements from `at`, or from (x, y).
+  bool outside(const TensorView& view, std::uint64_t at, std::uint64_t span);
+  bool outside_row(const TensorView& view, std::uint64_t x, std::uint64_t y, std::uint64_t span);
+  /// Why a call has no room.
+  bool overflow(std::size_t depth);
   bool trap(TrapKind kind, std::string detail);
   /// What a tensor operation's result means: true, or interrupted.
   bool finished(bool completed);
+  /// False and a trap once the stop flag is set.
+  bool go_on() { return finished(!machine_.options_.stop->load(std::memory_order_relaxed)); }
   /// Fuel for `multiply_adds` of tensor work.
   bool charge(std::uint64_t multiply_adds);
   /// Runs `body`, the work of the record at pc_; its time goes to the profile, if there is one.
@@ -100,12 +111,17 @@ class Interpreter {
     if (machine_.options_.profile != nullptr) profile().add_cost(pc_, cost);
   }
   static std::uint64_t fuel_of(std::uint64_t multiply_adds) { return 1 + multiply_adds / 1024; }
-  /// Fuel and the stop flag of a branch backwards, the only way to run for ever.
-  bool back_edge();
+  /// The loop spends from a budget of its own, which is fuel that was charged in advance. Once that
+  /// is below zero, by the last branch back or call, which cost `units`: charges it exactly, looks
+  /// at the stop flag and charges the next budget.
+  bool refill(std::int64_t& budget, std::int64_t units);
+  /// Gives back what is left, and tells the machine where its window is: before anything that
+  /// others look at, and before tensor operations charge fuel themselves.
+  void settle(std::int64_t& budget);
 
-  std::uint64_t& r(std::uint8_t index) { return machine_.scalars_[index]; }
+  std::uint64_t& r(std::uint8_t index) { return regs_[index]; }
   [[nodiscard]] std::int64_t i64(std::uint8_t index) const {
-    return static_cast<std::int64_t>(machine_.scalars_[index]);
+    return static_cast<std::int64_t>(regs_[index]);
   }
   [[nodiscard]] float f32_at(std::uint8_t index) const;
   void set_f32(std::uint8_t index, float value);
@@ -118,7 +134,9 @@ class Interpreter {
   tensor::OpContext context_;
   tensor::OpContext inline_context_;  ///< for rows inside a section: a pool of one
   std::uint64_t fuel_left_;
-  std::size_t pc_ = 0;  ///< of the record that runs; only with a profile
+  std::uint64_t* regs_;  ///< the window
+  CallFrame* top_;       ///< behind the innermost call
+  std::size_t pc_ = 0;   ///< of the record that runs; only with a profile
 };
 
 }  // namespace pxos::vm

@@ -49,6 +49,8 @@ Result<Machine> Machine::create(std::shared_ptr<const LinkedProgram> program,
   machine.session_slot_ = machine.regions_.add({nullptr, linked.region_bytes, true});
   machine.inline_pool_ = std::make_unique<ThreadPool>(1);
   machine.rope_tables_.resize(linked.attrs.size());
+  machine.slots_.resize(linked.plan.calls ? kCallSlots + kWindowSlots : kWindowSlots);
+  machine.calls_.resize(linked.plan.calls ? kMaxCalls : 0);
   return machine;
 }
 
@@ -79,6 +81,7 @@ Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index
                   view.dims[i]);
     }
   }
+  view.length = static_cast<std::uint64_t>(view.elements());
   if (decl.element == TensorDecl::Element::kWeight) {
     view.packed = linked.packed[static_cast<std::size_t>(index)];
     return view;
@@ -189,7 +192,8 @@ Result<void> Machine::bind_view(std::size_t decl, std::int64_t index, TensorView
 
 Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments) {
   std::size_t next = 0;
-  scalars_.fill(0);
+  std::fill(slots_.begin(), slots_.end(), 0);
+  window_ = depth_ = 0;
   for (const Entry::Argument& argument : entry.arguments) {
     if (argument.kind == Entry::ArgKind::kTensor) continue;
     if (next == arguments.scalars.size()) {
@@ -197,7 +201,7 @@ Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments
                   argument.name);
     }
     const std::int64_t value = arguments.scalars[next++];
-    scalars_[argument.reg] = static_cast<std::uint64_t>(value);
+    slots_[argument.reg] = static_cast<std::uint64_t>(value);
     if (argument.kind == Entry::ArgKind::kI64) PX_CHECK(set_dim(argument.name, value));
   }
   if (next != arguments.scalars.size()) {

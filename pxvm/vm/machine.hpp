@@ -32,9 +32,22 @@ struct TensorView {
   std::uint8_t* data = nullptr;                  ///< plain tensors: row-major, contiguous
   const tensor::PackedTensor* packed = nullptr;  ///< weights
 
+  std::uint64_t length = 0;  ///< elements(), for bounds checks
+
   [[nodiscard]] std::int64_t elements() const;
   [[nodiscard]] std::string shape_text() const;
 };
+
+/// Who waits for a called function: where it goes on, and by how much its window lies lower.
+struct CallFrame {
+  std::uint32_t return_pc = 0;
+  std::uint32_t base = 0;
+};
+
+/// Scalar registers are a window onto slots; a call moves it up. Entries begin with slot 0.
+inline constexpr std::size_t kWindowSlots = 256;
+inline constexpr std::size_t kCallSlots = 65'536;  ///< that the frames of all calls may reach
+inline constexpr std::size_t kMaxCalls = 16'384;
 
 /// The persistent regions of one conversation: KV cache, screen. Swappable between calls.
 class Session {
@@ -68,7 +81,8 @@ enum class RunState : std::uint8_t {
 
 /// What a machine holds beside its memory. Views point into that memory.
 struct MachineRegisters {
-  std::array<std::uint64_t, 256> scalars{};
+  std::vector<std::uint64_t> slots;  ///< all scalar registers, not only the window's
+  std::vector<CallFrame> calls;      ///< under way, outermost first
   std::array<TensorView, 256> tensors{};
   std::vector<std::int64_t> symbols;
   std::uint64_t fuel_used = 0;
@@ -133,9 +147,14 @@ class Machine {
   /// What a tensor register holds; rank 0 = nothing.
   [[nodiscard]] const TensorView& tensor(std::uint8_t reg) const { return tensors_[reg]; }
 
-  [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return scalars_[reg]; }
+  /// Of the window: the registers of the function that runs, or of the entry.
+  [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return slots_[window_ + reg]; }
+  /// The calls under way, outermost first; of a trapped machine those it died in.
+  [[nodiscard]] std::span<const CallFrame> calls() const { return {calls_.data(), depth_}; }
   [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
   [[nodiscard]] std::uint64_t fuel_used() const { return fuel_used_; }
+  /// The stop flag is set: a host call that waits should come back.
+  [[nodiscard]] bool stopping() const { return options_.stop->load(std::memory_order_relaxed); }
   /// The last trap's kind; kNone after success.
   [[nodiscard]] TrapKind last_trap() const { return trap_.kind; }
 
@@ -172,7 +191,11 @@ class Machine {
   };
   std::vector<RopeTable> rope_tables_;
 
-  std::array<std::uint64_t, 256> scalars_{};
+  /// As many as the program can reach, and a window more: a register number needs no check.
+  std::vector<std::uint64_t> slots_;
+  std::size_t window_ = 0;        ///< slot of r0
+  std::vector<CallFrame> calls_;  ///< room for kMaxCalls; none without functions
+  std::size_t depth_ = 0;         ///< of calls_ in use
   std::array<TensorView, 256> tensors_{};
   std::vector<std::int64_t> symbols_;  ///< params, then the dims and arguments of the current call
   /// Element 0 of every declaration with the extents of the current call, so that `bind` is an

@@ -28,6 +28,22 @@ const OpInfo& info_of(const Instruction& instruction) {
   return *info;
 }
 
+/// Straight code runs without a look at the fuel or the stop flag. So going back costs a unit for
+/// every so many instructions that are run again, and a call one for the most that it can run.
+std::int32_t fuel_of_code(std::size_t instructions) {
+  return static_cast<std::int32_t>(1 + instructions / 1024);
+}
+
+void decode_branch(const Program& program, std::size_t pc, Record& record) {
+  const std::size_t target = isa::branch_target(program, pc).value_or(pc);
+  record.jump =
+      static_cast<std::int32_t>(static_cast<std::int64_t>(target) - static_cast<std::int64_t>(pc));
+  record.imm = target <= pc ? fuel_of_code(pc - target) : 0;
+  if (program.code[pc].opcode() != Opcode::kCall) return;
+  record.imm = program.code[target].imm | fuel_of_code(program.code.size()) << 16;
+  ++record.jump;  // behind the `frame`
+}
+
 Record decode(const Program& program, std::size_t pc) {
   const Instruction& i = program.code[pc];
   const OpInfo& info = info_of(i);
@@ -39,9 +55,7 @@ Record decode(const Program& program, std::size_t pc) {
   record.c = i.c;
   record.e = static_cast<std::uint8_t>(isa::field_value(i, info, isa::Field::kE));
   record.imm = isa::field_value(i, info, isa::Field::kI);
-  if (isa::exits_of(i).branches) {
-    record.target = static_cast<std::uint32_t>(isa::branch_target(program, pc).value_or(pc));
-  }
+  if (isa::exits_of(i).branches) decode_branch(program, pc, record);
   return record;
 }
 
@@ -254,6 +268,8 @@ Plan make_plan(const Program& program) {
   for (std::size_t pc = 0; pc < program.code.size(); ++pc)
     plan.plain.push_back(decode(program, pc));
   plan.fused = plan.plain;
+  plan.calls = std::any_of(program.code.begin(), program.code.end(),
+                           [](const Instruction& i) { return i.opcode() == Opcode::kCall; });
   const std::vector<Accesses> accesses = find_accesses(program);
   if (accesses.empty()) return plan;
   const std::vector<bool> leader = find_leaders(program);

@@ -36,8 +36,10 @@ enum class Action : std::uint16_t {
 struct Record {
   Action action = Action::kHalt;
   std::uint8_t d = 0, a = 0, b = 0, c = 0, e = 0;
-  std::int32_t imm = 0;      ///< the field i
-  std::uint32_t target = 0;  ///< branches: pc to go to
+  /// The field i. Of a branch: the fuel it costs, 0 forwards; of a call: the callee's frame, and
+  /// its fuel in the upper half.
+  std::int32_t imm = 0;
+  std::int32_t jump = 0;  ///< branches and calls: instructions to go, from this one
 };
 
 struct Group {
@@ -54,6 +56,7 @@ struct Plan {
   std::vector<Record> plain;  ///< parallel to the code
   std::vector<Record> fused;  ///< the same, with kGroup at the heads
   std::vector<Group> groups;  ///< ascending, disjoint
+  bool calls = false;         ///< there are functions: their frames need room
 };
 
 /// Requires: a verified program.

@@ -1,6 +1,7 @@
 #include "pxvm/vm/state.hpp"
 
 #include "pxvm/base/checked.hpp"
+#include "pxvm/isa/functions.hpp"
 #include "pxvm/isa/image.hpp"
 
 #include <algorithm>
@@ -49,13 +50,20 @@ bool is_readable_root(const isa::Program& program, const RegisterCell& cell, std
 }  // namespace
 
 MachineRegisters Machine::registers() const {
-  return {scalars_, tensors_, symbols_, fuel_used_, trap_, state_, pc_};
+  const auto under_way = calls();
+  return {
+      slots_, {under_way.begin(), under_way.end()}, tensors_, symbols_, fuel_used_, trap_, state_,
+      pc_};
 }
 
 Result<void> Machine::set_registers(const MachineRegisters& registers) {
   symbols_ = registers.symbols;
   PX_CHECK(preset_views());  // bind needs the views of these dims
-  scalars_ = registers.scalars;
+  slots_ = registers.slots;
+  std::copy(registers.calls.begin(), registers.calls.end(), calls_.begin());
+  depth_ = registers.calls.size();
+  window_ = 0;
+  for (const CallFrame& call : registers.calls) window_ += call.base;
   tensors_ = registers.tensors;
   fuel_used_ = registers.fuel_used;
   trap_ = registers.trap;
@@ -77,7 +85,8 @@ Result<StateFormat> StateFormat::create(std::shared_ptr<const LinkedProgram> pro
   format.program_digest_ = xxh3_128(picture.rgb);
   format.link_digest_ = digest_of_link(linked);
   constexpr std::uint64_t kHead = 8 + 2 + 2 + 4 + 2 * 16 + 8 + 8 + 4 + 1 + 3;
-  std::uint64_t head = kHead + 8 * linked.symbols.size() + 256 * 8 + 256 * 16;
+  std::uint64_t head = kHead + 8 * linked.symbols.size() + 256 * 16;
+  head += 8 * (linked.plan.calls ? kCallSlots + kWindowSlots + 1 + kMaxCalls : kWindowSlots);
   head = round_up(head, kAlignment);
   format.bytes_ = head + linked.activation_bytes + linked.region_bytes + kChecksumBytes;
   return format;
@@ -137,6 +146,59 @@ StateFormat::Window StateFormat::window_of(const Machine& machine, const TensorV
   return {};
 }
 
+/// All of the room, so that the size does not depend on the depth.
+void StateFormat::write_calls(const Machine& machine, ByteWriter& writer) {
+  writer.u64(machine.depth_);
+  for (std::size_t i = 0; i < kMaxCalls; ++i) {
+    const CallFrame call = i < machine.depth_ ? machine.calls_[i] : CallFrame{};
+    writer.u32(call.return_pc);
+    writer.u32(call.base);
+  }
+}
+
+Result<void> StateFormat::read_calls(ByteReader& reader, MachineRegisters& out) const {
+  PX_TRY(const std::uint64_t depth, reader.u64("call depth"));
+  if (depth > kMaxCalls)
+    return fail(Errc::kInvalid, "state: {} calls, at most {}", depth, kMaxCalls);
+  for (std::uint64_t i = 0; i < kMaxCalls; ++i) {
+    CallFrame call;
+    PX_TRY(call.return_pc, reader.u32("call"));
+    PX_TRY(call.base, reader.u32("call"));
+    if (i < depth) out.calls.push_back(call);
+    if (i >= depth && (call.return_pc != 0 || call.base != 0))
+      return fail(Errc::kInvalid, "state: bytes behind the last call are not zero");
+  }
+  return check_calls(out);
+}
+
+/// Each call must be one that the program has, made by code of the function that the call before it
+/// entered, and its window inside the slots.
+Result<void> StateFormat::check_calls(const MachineRegisters& registers) const {
+  const isa::Program& program = linked_->program();
+  const std::vector<bool> sound(program.code.size(), true);
+  const isa::Functions functions(program, sound);
+  std::uint32_t owner = isa::Functions::kEntry;
+  std::size_t window = 0;
+  for (const CallFrame& call : registers.calls) {
+    const std::size_t at = std::size_t{call.return_pc} - 1;
+    const bool known = call.return_pc > 0 && call.return_pc < program.code.size() &&
+                       program.code[at].opcode() == isa::Opcode::kCall &&
+                       program.code[at].a == call.base && functions.owner(at) == owner;
+    const auto target = known ? isa::branch_target(program, at) : std::nullopt;
+    if (!target)
+      return fail(Errc::kInvalid, "state: there is no such call to return to instruction {}",
+                  call.return_pc);
+    owner = isa::Functions::owner_of_frame(*target);
+    window += call.base;
+    if (window + static_cast<std::size_t>(program.code[*target].imm) > kCallSlots)
+      return fail(Errc::kInvalid, "state: its calls reach beyond {} registers", kCallSlots);
+  }
+  if (registers.state == RunState::kPaused && functions.owner(registers.pc) != owner)
+    return fail(Errc::kInvalid, "state: pc {} is not in the function that was called",
+                registers.pc);
+  return {};
+}
+
 ByteVector StateFormat::head_of(const Machine& machine) const {
   ByteWriter writer;
   writer.bytes(as_bytes(kStateMagic));
@@ -152,7 +214,8 @@ ByteVector StateFormat::head_of(const Machine& machine) const {
   writer.u8(static_cast<std::uint8_t>(machine.state_));
   for (int i = 0; i < 3; ++i) writer.u8(0);
   for (const std::int64_t value : machine.symbols_) writer.i64(value);
-  for (const std::uint64_t value : machine.scalars_) writer.u64(value);
+  for (const std::uint64_t value : machine.slots_) writer.u64(value);
+  if (linked_->plan.calls) write_calls(machine, writer);
   // Between calls no tensor register means anything: every entry presets the homes.
   std::optional<Cells> cells;
   if (machine.state_ == RunState::kPaused) cells = cells_at(machine.pc_);
@@ -235,9 +298,11 @@ Result<MachineRegisters> StateFormat::read_registers(ByteReader& reader) const {
   out.pc = pc;
   out.state = static_cast<RunState>(state);
   PX_CHECK(read_symbols(reader, out));
-  for (std::uint64_t& scalar : out.scalars) {
-    PX_TRY(scalar, reader.u64("scalar register"));
+  out.slots.resize(linked_->plan.calls ? kCallSlots + kWindowSlots : kWindowSlots);
+  for (std::uint64_t& slot : out.slots) {
+    PX_TRY(slot, reader.u64("scalar register"));
   }
+  if (linked_->plan.calls) PX_CHECK(read_calls(reader, out));
   return out;
 }
 

@@ -60,6 +60,9 @@ class StateFormat {
   [[nodiscard]] bool holds(const Machine& machine, const TensorView& view, std::size_t decl,
                            Window& window) const;
   [[nodiscard]] Result<MachineRegisters> read_registers(ByteReader& reader) const;
+  static void write_calls(const Machine& machine, ByteWriter& writer);
+  [[nodiscard]] Result<void> read_calls(ByteReader& reader, MachineRegisters& out) const;
+  [[nodiscard]] Result<void> check_calls(const MachineRegisters& registers) const;
   [[nodiscard]] Result<void> read_symbols(ByteReader& reader, MachineRegisters& out) const;
   /// The view of a window, of the type that the verifier proved. Needs the machine's symbols.
   [[nodiscard]] Result<TensorView> view_of(const Machine& machine, const Window& window,

@@ -16,6 +16,7 @@ enum class TrapKind : std::uint8_t {
   kFuel,         ///< the instruction budget is used up
   kInterrupted,  ///< the stop flag was set
   kHost,         ///< a host call was denied or failed
+  kStack,        ///< too many calls, or registers, at a time
 };
 
 struct Trap {

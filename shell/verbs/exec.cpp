@@ -3,11 +3,15 @@
 #include "pxvm/isa/verify.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
 #include "pxvm/vm/profile.hpp"
+#include "shell/interrupt_signal.hpp"
+#include "shell/verbs/exec_host.hpp"
 #include "shell/verbs/exec_v0.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,25 +19,14 @@
 namespace pxos::shell {
 namespace {
 
-/// A host for `exec`: console to stdout, the screen to a file.
-hypervisor::HostPorts exec_ports(const std::string& screenshot) {
-  hypervisor::HostPorts ports;
-  ports.console = [](std::string_view text) { fmt::print("{}", text); };
-  ports.present = [screenshot](const pixelfs::Image& image) {
-    if (!screenshot.empty() && !write_picture(screenshot, image)) {
-      fmt::print(stderr, "pxos: {}: cannot be written\n", screenshot);
-    }
-  };
-  return ports;
-}
-
 struct ExecArguments {
   std::string program;
   std::string entry = "main";
-  std::string screenshot;
   std::uint64_t fuel = 0;
+  std::uint64_t seed = 0;
   bool plan = false;
   bool profile = false;
+  ExecHostOptions host;
   ExecV0Options v0;
 };
 
@@ -59,6 +52,23 @@ void print_profile(const vm::LinkedProgram& program, const vm::Profile& profile)
     fmt::print("{:<40} {:>10}\n", row.name, row.calls);
 }
 
+/// Ctrl-C stops the program within a few milliseconds; a second one stops what does not listen.
+Result<void> call_interruptible(vm::Machine& machine, const std::string& entry,
+                                std::atomic<bool>& stop) {
+  InterruptSignal signal;
+  std::atomic<bool> done{false};
+  std::thread watcher([&] {
+    while (!done.load()) {
+      if (signal.take()) stop.store(true);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  auto result = machine.call(entry, {});
+  done.store(true);
+  watcher.join();
+  return result;
+}
+
 Result<int> run_exec(const ExecArguments& arguments) {
   if (is_v0_program(arguments.program)) {
     ExecV0Options v0 = arguments.v0;
@@ -76,9 +86,11 @@ Result<int> run_exec(const ExecArguments& arguments) {
   PX_TRY(const auto linked, vm::link(std::move(verified), inputs));
   PX_TRY(const tensor::KernelTable* kernels, tensor::select_kernels_from_environment());
   ThreadPool pool(usable_processors());
-  const std::atomic<bool> stop{false};
-  const hypervisor::HostPorts ports = exec_ports(arguments.screenshot);
-  hypervisor::GuestHost host(ports, {"console", "screen", "clock", "random"}, 0);
+  std::atomic<bool> stop{false};
+  PX_TRY(const auto outside, ExecHost::create(arguments.host, stop));
+  const std::vector<std::string> granted = {"console", "screen",  "clock",  "random", "keys",
+                                            "mouse",   "gamepad", "tokens", "files"};
+  hypervisor::GuestHost host(outside->ports(), granted, arguments.seed);
   PX_TRY(const vm::Session session, vm::Session::create(*linked));
   PX_TRY(const bool fusion, vm::fusion_from_environment());
   PX_TRY(vm::Machine machine,
@@ -86,10 +98,27 @@ Result<int> run_exec(const ExecArguments& arguments) {
   machine.attach(session);
   vm::Profile profile;
   if (arguments.profile) machine.set_profile(&profile);
-  const auto done = machine.call(arguments.entry, {});
+  const auto done = call_interruptible(machine, arguments.entry, stop);
+  if (!outside->answer().empty()) fmt::print("{}\n", fmt::join(outside->answer(), " "));
   if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
-  if (!done) return tl::unexpected<Error>(done.error());
+  if (!done && !outside->finished()) return tl::unexpected<Error>(done.error());
   return 0;
+}
+
+void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
+  ExecHostOptions& host = arguments.host;
+  verb.add_option("--screenshot", host.screenshot,
+                  "write the screen here whenever it is presented");
+  verb.add_option("--scale", host.scale, "pixels of the screenshot per pixel of the screen")
+      ->check(CLI::Range(1, 64));
+  verb.add_option("--frames", host.frames, "stop after so many pictures; 0 = never");
+  verb.add_option("--file", host.files, "NAME=PATH: a file that the program may read as NAME");
+  verb.add_option("--output-file", host.outputs, "NAME=PATH: the same, to be written too");
+  verb.add_option("--keys", host.keys, "keys that are pressed, one after the other");
+  verb.add_option("--tokens", host.tokens, "tokens that the program is given")->delimiter(',');
+  verb.add_option("--seed", arguments.seed, "of the program's random numbers");
+  verb.add_flag("--virtual-clock", host.virtual_clock,
+                "time goes on by clock.wait only, and at once: runs are repeatable");
 }
 
 /// Options that only pictures of the original machine have.
@@ -119,8 +148,7 @@ VerbAction setup_exec(CLI::App& verb) {
   verb.add_flag("--plan", arguments->plan,
                 "print the fused groups instead of running; cartridges too");
   verb.add_flag("--profile", arguments->profile, "print calls and times of every operation");
-  verb.add_option("--screenshot", arguments->screenshot,
-                  "write the screen here whenever it is presented");
+  setup_exec_host(verb, *arguments);
   setup_exec_v0(verb, arguments->v0);
   return [arguments] { return run_exec(*arguments); };
 }

@@ -37,10 +37,19 @@ class Generator {
         code += fmt::format(".at{}: {}\n", i, statement(all[pick(all.size())], statements));
       code += " halt\n";
     }
+    for (std::uint32_t function = 0; function < kFunctions; ++function) {
+      code += fmt::format(".func f{}(a, b)\n", function);
+      in_function_ = true;
+      for (std::uint32_t i = 0; i < statements; ++i)
+        code += fmt::format(".at{}: {}\n", i, statement(all[pick(all.size())], statements));
+      code += " ret\n";
+    }
     return head() + code;
   }
 
  private:
+  static constexpr std::uint32_t kFunctions = 2;
+
   std::uint32_t pick(std::size_t below) {
     return rng_.next_u32() % static_cast<std::uint32_t>(below);
   }
@@ -127,7 +136,7 @@ class Generator {
 
   std::string scalar(bool read) {
     if (read && pick(4) == 0) return fmt::format("{}", static_cast<int>(pick(100)) - 50);
-    if (read && pick(8) == 0) return "pos";
+    if (read && pick(8) == 0) return in_function_ ? "a" : "pos";
     return fmt::format("r{}", pick(250));
   }
 
@@ -189,7 +198,8 @@ class Generator {
       case OperandKind::kDecl:
         return tensor("import", "f32[h*d]", " = \"g.{}\"");
       case OperandKind::kImmediate:
-        if (small_ || info.opcode == isa::Opcode::kDim) return "0";
+        if (small_ || info.opcode == isa::Opcode::kDim || info.opcode == isa::Opcode::kPxBlit)
+          return "0";
         return fmt::format("{}", static_cast<int>(pick(1U << 24U)) - (1 << 23));
       case OperandKind::kConst:
         return constant(info.opcode);
@@ -208,6 +218,10 @@ class Generator {
   }
 
   std::string statement(const OpInfo& info, std::uint32_t labels) {
+    // Frames begin functions and nothing else, and only those return.
+    if (info.opcode == isa::Opcode::kFrame || info.opcode == isa::Opcode::kRet) return "yield";
+    if (info.opcode == isa::Opcode::kCall)
+      return fmt::format("call f{}, r{}", pick(kFunctions), pick(250));
     in_use_.clear();
     extents_.clear();
     // What lives longer than a call has no run-time extent, and shares names with the rest.
@@ -227,6 +241,7 @@ class Generator {
   CounterRng rng_;
   bool small_;
   bool run_time_ = true;
+  bool in_function_ = false;
   std::uint32_t tensors_ = 0;
   std::string declarations_;
   std::vector<std::string> consts_;

@@ -12,7 +12,7 @@ import editors
 import man
 
 FIELD = r'"((?:[^"\\]|\\.)*)"'
-KINDS = {"rd": "scalar, written", "rs": "scalar", "tf": "f32 matrix", "tF": "f32 matrix, written", "tv": "f32 vector",
+KINDS = {"rd": "scalar, written", "rs": "scalar", "rw": "first register of the callee's window", "tf": "f32 matrix", "tF": "f32 matrix, written", "tv": "f32 vector",
          "tw": "weights, any dtype", "ti": "i32 tensor", "tI": "i32 tensor, written", "tu": "u8 tensor",
          "tU": "u8 tensor, written", "th": "f16 tensor", "tH": "f16 tensor, written", "ta": "any plain tensor",
          "tS": "view, set", "decl": "tensor array", "imm": "integer", "const": "scalar constant", "str": "string",

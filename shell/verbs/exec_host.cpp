@@ -1,0 +1,125 @@
+#include "shell/verbs/exec_host.hpp"
+
+#include "pxvm/base/file.hpp"
+#include "shell/verbs/support.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace pxos::shell {
+namespace {
+
+/// Files of programs are small: pictures, games, tables.
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30U;
+
+/// Every pixel as a square.
+pixelfs::Image enlarged(const pixelfs::Image& image, std::uint32_t scale) {
+  pixelfs::Image out{image.width * scale, image.height * scale, image.channels, {}};
+  out.pixels.reserve(image.pixels.size() * scale * scale);
+  for (std::uint32_t y = 0; y < out.height; ++y) {
+    for (std::uint32_t x = 0; x < out.width; ++x) {
+      const std::size_t at =
+          (std::size_t{y / scale} * image.width + x / scale) * std::size_t{image.channels};
+      out.pixels.insert(out.pixels.end(), image.pixels.begin() + static_cast<std::ptrdiff_t>(at),
+                        image.pixels.begin() + static_cast<std::ptrdiff_t>(at + image.channels));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ExecHost>> ExecHost::create(const ExecHostOptions& options,
+                                                   std::atomic<bool>& stop) {
+  auto host = std::unique_ptr<ExecHost>(new ExecHost(options, stop));
+  for (const std::string& text : options.files) PX_CHECK(host->add_file(text, false));
+  for (const std::string& text : options.outputs) PX_CHECK(host->add_file(text, true));
+  for (const char key : options.keys) host->keys_.push_back(static_cast<unsigned char>(key));
+  host->connect();
+  return host;
+}
+
+Result<void> ExecHost::add_file(const std::string& text, bool writable) {
+  const std::size_t mark = text.find('=');
+  if (mark == 0 || mark == std::string::npos || mark + 1 == text.size())
+    return fail(Errc::kUsage, "'{}': a file is given as NAME=PATH", text);
+  const std::string name = text.substr(0, mark);
+  if (!files_.emplace(name, File{text.substr(mark + 1), writable}).second)
+    return fail(Errc::kUsage, "the file name '{}' is given twice", name);
+  return {};
+}
+
+void ExecHost::connect() {
+  ports_.console = [](std::string_view text) { fmt::print("{}", text); };
+  ports_.present = [this](const pixelfs::Image& image) { present(image); };
+  ports_.key_down = [this](std::int64_t key) { return key == held_; };
+  ports_.next_key = [this] { return next_key(); };
+  ports_.mouse = [] { return hypervisor::HostPorts::Mouse{}; };
+  ports_.tokens = options_.tokens;
+  ports_.put_token = [this](std::int32_t token) { answer_.push_back(token); };
+  ports_.file_size = [this](std::string_view name) -> Result<std::uint64_t> {
+    PX_TRY(const File* file, find(name));
+    std::error_code problem;
+    const std::uint64_t size = std::filesystem::file_size(file->path, problem);
+    if (problem) return fail(Errc::kNotFound, "{}: {}", file->path.string(), problem.message());
+    return size;
+  };
+  ports_.read_file = [this](std::string_view name, std::uint64_t offset, MutBytes out) {
+    return read(name, offset, out);
+  };
+  ports_.write_file = [this](std::string_view name, std::uint64_t offset, Bytes bytes) {
+    return write(name, offset, bytes);
+  };
+  ports_.virtual_clock = options_.virtual_clock;
+}
+
+void ExecHost::present(const pixelfs::Image& image) {
+  if (finished()) return;
+  ++shown_;
+  if (finished()) stop_.store(true);
+  if (options_.screenshot.empty()) return;
+  if (!write_picture(options_.screenshot, enlarged(image, std::max(options_.scale, 1U))))
+    fmt::print(stderr, "pxos: {}: cannot be written\n", options_.screenshot);
+}
+
+std::int64_t ExecHost::next_key() {
+  if (keys_.empty()) return -1;
+  held_ = keys_.front();
+  keys_.pop_front();
+  return held_;
+}
+
+Result<const ExecHost::File*> ExecHost::find(std::string_view name) const {
+  const auto found = files_.find(name);
+  if (found == files_.end())
+    return fail(Errc::kNotFound, "no file was given the name '{}' (--file {}=PATH)", name, name);
+  return &found->second;
+}
+
+Result<std::uint64_t> ExecHost::read(std::string_view name, std::uint64_t offset,
+                                     MutBytes out) const {
+  PX_TRY(const File* file, find(name));
+  PX_TRY(const ByteVector content, read_file(file->path, kMaxFileBytes));
+  if (offset >= content.size()) return 0;
+  const std::size_t count = std::min(out.size(), content.size() - static_cast<std::size_t>(offset));
+  std::copy_n(content.begin() + static_cast<std::ptrdiff_t>(offset), count, out.begin());
+  return count;
+}
+
+/// The file as a whole is replaced: a program that is stopped leaves the old one or the new one.
+Result<void> ExecHost::write(std::string_view name, std::uint64_t offset, Bytes bytes) const {
+  PX_TRY(const File* file, find(name));
+  if (!file->writable) return fail(Errc::kDenied, "file '{}' was given to be read only", name);
+  if (offset > kMaxFileBytes || bytes.size() > kMaxFileBytes - offset)
+    return fail(Errc::kLimit, "a file of a program has at most {} bytes", kMaxFileBytes);
+  ByteVector content;
+  if (std::filesystem::exists(file->path)) {
+    PX_TRY(content, read_file(file->path, kMaxFileBytes));
+  }
+  content.resize(std::max<std::size_t>(content.size(), offset + bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), content.begin() + static_cast<std::ptrdiff_t>(offset));
+  return write_file_atomic(file->path, content);
+}
+
+}  // namespace pxos::shell

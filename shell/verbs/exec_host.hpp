@@ -1,0 +1,67 @@
+#pragma once
+// The outside world of `pxos exec`: console on stdout, the screen as a picture in a file, keys and
+// tokens from the command line, files by the names that were given to them.
+
+#include "hypervisor/ports.hpp"
+
+#include <atomic>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace pxos::shell {
+
+struct ExecHostOptions {
+  std::string screenshot;            ///< where the screen goes whenever it is presented
+  std::uint32_t scale = 1;           ///< pixels of the file per pixel of the screen
+  std::uint64_t frames = 0;          ///< stop after so many presents; 0 = never
+  std::vector<std::string> files;    ///< NAME=PATH, to be read
+  std::vector<std::string> outputs;  ///< NAME=PATH, to be read and written
+  std::string keys;                  ///< pressed one after the other; the last one stays held
+  std::vector<std::int32_t> tokens;
+  bool virtual_clock = false;
+};
+
+class ExecHost {
+ public:
+  /// Keeps `stop`, which is set after the last frame. Errors: kUsage for a file that is not
+  /// NAME=PATH or a name that is given twice.
+  static Result<std::unique_ptr<ExecHost>> create(const ExecHostOptions& options,
+                                                  std::atomic<bool>& stop);
+
+  [[nodiscard]] const hypervisor::HostPorts& ports() const { return ports_; }
+  /// Tokens that the program put.
+  [[nodiscard]] const std::vector<std::int32_t>& answer() const { return answer_; }
+  /// All frames were shown: being stopped is then what was asked for.
+  [[nodiscard]] bool finished() const { return options_.frames != 0 && shown_ == options_.frames; }
+
+ private:
+  struct File {
+    std::filesystem::path path;
+    bool writable = false;
+  };
+
+  ExecHost(const ExecHostOptions& options, std::atomic<bool>& stop)
+      : options_(options), stop_(stop) {}
+  Result<void> add_file(const std::string& text, bool writable);
+  void connect();
+  void present(const pixelfs::Image& image);
+  std::int64_t next_key();
+  [[nodiscard]] Result<const File*> find(std::string_view name) const;
+  [[nodiscard]] Result<std::uint64_t> read(std::string_view name, std::uint64_t offset,
+                                           MutBytes out) const;
+  [[nodiscard]] Result<void> write(std::string_view name, std::uint64_t offset, Bytes bytes) const;
+
+  ExecHostOptions options_;
+  std::atomic<bool>& stop_;
+  hypervisor::HostPorts ports_;
+  std::map<std::string, File, std::less<>> files_;
+  std::deque<std::int64_t> keys_;
+  std::int64_t held_ = -1;
+  std::vector<std::int32_t> answer_;
+  std::uint64_t shown_ = 0;
+};
+
+}  // namespace pxos::shell
