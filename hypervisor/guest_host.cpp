@@ -28,11 +28,14 @@ Result<pixelfs::Image> screen_image(vm::Machine& machine) {
                        static_cast<std::uint32_t>(view.dims[0]),
                        static_cast<std::uint32_t>(std::max<std::int64_t>(channels, 3)),
                        {}};
+  if (channels != 1) {
+    image.pixels.assign(view.data, view.data + view.length);
+    return image;
+  }
   // Receivers know colours only: one channel is three equal ones.
-  const std::int64_t copies = channels == 1 ? 3 : 1;
-  image.pixels.reserve(view.length * static_cast<std::uint64_t>(copies));
+  image.pixels.reserve(view.length * 3);
   for (std::uint64_t i = 0; i < view.length; ++i)
-    image.pixels.insert(image.pixels.end(), static_cast<std::size_t>(copies), view.data[i]);
+    image.pixels.insert(image.pixels.end(), 3, view.data[i]);
   return image;
 }
 

@@ -9,6 +9,8 @@
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -24,6 +26,7 @@ struct ExecArguments {
   std::string entry = "main";
   std::uint64_t fuel = 0;
   std::uint64_t seed = 0;
+  std::vector<std::string> parameters;  ///< NAME=VALUE
   bool plan = false;
   bool profile = false;
   ExecHostOptions host;
@@ -69,6 +72,28 @@ Result<void> call_interruptible(vm::Machine& machine, const std::string& entry,
   return result;
 }
 
+/// "NAME=VALUE" for a parameter that the program has.
+Result<void> set_parameter(const std::string& text, const isa::Program& program,
+                           vm::LinkInputs& inputs) {
+  const std::string name = text.substr(0, text.find('='));
+  const auto symbol = std::find_if(program.symbols.begin(), program.symbols.end(),
+                                   [&](const isa::Symbol& other) { return other.name == name; });
+  const bool is_real =
+      symbol != program.symbols.end() && symbol->kind == isa::Symbol::Kind::kRealParam;
+  const bool is_integer =
+      symbol != program.symbols.end() && symbol->kind == isa::Symbol::Kind::kIntParam;
+  if (!is_real && !is_integer)
+    return fail(Errc::kUsage, "--set {}: the program has no parameter '{}'", text, name);
+  const char* first = text.data() + std::min(name.size() + 1, text.size());
+  const char* last = text.data() + text.size();
+  const auto [end, problem] = is_real ? std::from_chars(first, last, inputs.reals[name])
+                                      : std::from_chars(first, last, inputs.integers[name]);
+  if (problem != std::errc() || end != last)
+    return fail(Errc::kUsage, "--set {}: expected {}={}", text, name,
+                is_real ? "NUMBER" : "INTEGER");
+  return {};
+}
+
 Result<int> run_exec(const ExecArguments& arguments) {
   if (is_v0_program(arguments.program)) {
     ExecV0Options v0 = arguments.v0;
@@ -82,6 +107,8 @@ Result<int> run_exec(const ExecArguments& arguments) {
     return 0;
   }
   vm::LinkInputs inputs;
+  for (const std::string& text : arguments.parameters)
+    PX_CHECK(set_parameter(text, verified.program(), inputs));
   inputs.find_weight = [](const std::string&) { return std::nullopt; };
   PX_TRY(const auto linked, vm::link(std::move(verified), inputs));
   PX_TRY(const tensor::KernelTable* kernels, tensor::select_kernels_from_environment());
@@ -111,10 +138,15 @@ void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
                   "write the screen here whenever it is presented");
   verb.add_option("--scale", host.scale, "pixels of the screenshot per pixel of the screen")
       ->check(CLI::Range(1, 64));
-  verb.add_option("--frames", host.frames, "stop after so many pictures; 0 = never");
+  verb.add_option("--frames,--steps", host.frames,
+                  "stop after so many pictures, and write the last one only; 0 = never");
   verb.add_option("--file", host.files, "NAME=PATH: a file that the program may read as NAME");
   verb.add_option("--output-file", host.outputs, "NAME=PATH: the same, to be written too");
-  verb.add_option("--keys", host.keys, "keys that are pressed, one after the other");
+  verb.add_option("--rom", host.rom, "the same as --file rom=PATH");
+  verb.add_option(
+      "--keys", host.keys,
+      "keys that are pressed, one after the other; or the frames in which each is held: "
+      "60:1,90-95:w");
   verb.add_option("--tokens", host.tokens, "tokens that the program is given")->delimiter(',');
   verb.add_option("--seed", arguments.seed, "of the program's random numbers");
   verb.add_flag("--virtual-clock", host.virtual_clock,
@@ -141,9 +173,11 @@ void setup_exec_v0(CLI::App& verb, ExecV0Options& v0) {
 VerbAction setup_exec(CLI::App& verb) {
   auto arguments = std::make_shared<ExecArguments>();
   verb.add_option("PROGRAM", arguments->program,
-                  "program picture (.pxi) or text (.pxasm) without weights")
+                  "program picture (.pxi) or text (.pxasm) without weights, or a name: hello, "
+                  "countdown, fibonacci, sieve, mandelbrot, life, matmul, chip8")
       ->required();
   verb.add_option("--entry", arguments->entry, "entry to run")->capture_default_str();
+  verb.add_option("--set", arguments->parameters, "NAME=VALUE: a parameter of the program");
   verb.add_option("--fuel", arguments->fuel, "instruction budget; 0 = none");
   verb.add_flag("--plan", arguments->plan,
                 "print the fused groups instead of running; cartridges too");

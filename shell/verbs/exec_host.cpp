@@ -4,6 +4,7 @@
 #include "shell/verbs/support.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -34,8 +35,9 @@ Result<std::unique_ptr<ExecHost>> ExecHost::create(const ExecHostOptions& option
                                                    std::atomic<bool>& stop) {
   auto host = std::unique_ptr<ExecHost>(new ExecHost(options, stop));
   for (const std::string& text : options.files) PX_CHECK(host->add_file(text, false));
+  if (!options.rom.empty()) PX_CHECK(host->add_file("rom=" + options.rom, false));
   for (const std::string& text : options.outputs) PX_CHECK(host->add_file(text, true));
-  for (const char key : options.keys) host->keys_.push_back(static_cast<unsigned char>(key));
+  PX_CHECK(host->add_keys(options.keys));
   host->connect();
   return host;
 }
@@ -50,10 +52,46 @@ Result<void> ExecHost::add_file(const std::string& text, bool writable) {
   return {};
 }
 
+/// strokes ::= stroke {"," stroke};  stroke ::= FRAME ["-" FRAME] ":" KEY
+Result<void> ExecHost::add_keys(const std::string& text) {
+  if (text.find(':') == std::string::npos || text.size() == 1) {
+    for (const char key : text) keys_.push_back(static_cast<unsigned char>(key));
+    return {};
+  }
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto number = [&](std::uint64_t& value) {
+    const auto [rest, problem] = std::from_chars(at, end, value);
+    at = rest;
+    return problem == std::errc();
+  };
+  const auto accept = [&](char wanted) { return at != end && *at == wanted && at++ != end; };
+  while (at != end) {
+    Stroke stroke;
+    bool sound = number(stroke.first);
+    stroke.last = stroke.first;
+    if (sound && accept('-')) sound = number(stroke.last) && stroke.first <= stroke.last;
+    if (!sound || !accept(':') || at == end)
+      return fail(Errc::kUsage, "--keys wants FRAME:KEY or FIRST-LAST:KEY, found '{}' at byte {}",
+                  text, at - text.data());
+    stroke.key = static_cast<unsigned char>(*at++);
+    strokes_.push_back(stroke);
+    if (at != end && !accept(','))
+      return fail(Errc::kUsage, "--keys wants a comma at byte {} of '{}'", at - text.data(), text);
+  }
+  return {};
+}
+
+bool ExecHost::is_held(std::int64_t key) const {
+  return key == held_ || std::any_of(strokes_.begin(), strokes_.end(), [&](const Stroke& stroke) {
+           return stroke.key == key && stroke.first <= shown_ && shown_ <= stroke.last;
+         });
+}
+
 void ExecHost::connect() {
   ports_.console = [](std::string_view text) { fmt::print("{}", text); };
   ports_.present = [this](const pixelfs::Image& image) { present(image); };
-  ports_.key_down = [this](std::int64_t key) { return key == held_; };
+  ports_.key_down = [this](std::int64_t key) { return is_held(key); };
   ports_.next_key = [this] { return next_key(); };
   ports_.mouse = [] { return hypervisor::HostPorts::Mouse{}; };
   ports_.tokens = options_.tokens;
@@ -78,12 +116,22 @@ void ExecHost::present(const pixelfs::Image& image) {
   if (finished()) return;
   ++shown_;
   if (finished()) stop_.store(true);
+  // Of a given number of frames the last one is meant.
+  if (options_.frames == 0 || finished()) take_screenshot(image);
+}
+
+void ExecHost::take_screenshot(const pixelfs::Image& image) const {
   if (options_.screenshot.empty()) return;
   if (!write_picture(options_.screenshot, enlarged(image, std::max(options_.scale, 1U))))
     fmt::print(stderr, "pxos: {}: cannot be written\n", options_.screenshot);
 }
 
 std::int64_t ExecHost::next_key() {
+  for (Stroke& stroke : strokes_) {
+    if (stroke.is_taken || shown_ < stroke.first) continue;
+    stroke.is_taken = true;
+    return stroke.key;
+  }
   if (keys_.empty()) return -1;
   held_ = keys_.front();
   keys_.pop_front();

@@ -18,8 +18,12 @@ struct ExecHostOptions {
   std::uint32_t scale = 1;           ///< pixels of the file per pixel of the screen
   std::uint64_t frames = 0;          ///< stop after so many presents; 0 = never
   std::vector<std::string> files;    ///< NAME=PATH, to be read
+  std::string rom;                   ///< path of the file `rom`; empty = none
   std::vector<std::string> outputs;  ///< NAME=PATH, to be read and written
-  std::string keys;                  ///< pressed one after the other; the last one stays held
+  /// Either keys that are pressed one after the other, the last one stays held ("5w"); or when each
+  /// is held, in frames from 0 on: "FRAME:KEY" or "FIRST-LAST:KEY", commas between
+  /// ("60-65:1,90:w").
+  std::string keys;
   std::vector<std::int32_t> tokens;
   bool virtual_clock = false;
 };
@@ -38,6 +42,12 @@ class ExecHost {
   [[nodiscard]] bool finished() const { return options_.frames != 0 && shown_ == options_.frames; }
 
  private:
+  /// A key that is held while frames first .. last are made.
+  struct Stroke {
+    std::uint64_t first = 0, last = 0;
+    std::int64_t key = 0;
+    bool is_taken = false;  ///< by key.next
+  };
   struct File {
     std::filesystem::path path;
     bool writable = false;
@@ -46,8 +56,11 @@ class ExecHost {
   ExecHost(const ExecHostOptions& options, std::atomic<bool>& stop)
       : options_(options), stop_(stop) {}
   Result<void> add_file(const std::string& text, bool writable);
+  Result<void> add_keys(const std::string& text);
   void connect();
+  [[nodiscard]] bool is_held(std::int64_t key) const;
   void present(const pixelfs::Image& image);
+  void take_screenshot(const pixelfs::Image& image) const;
   std::int64_t next_key();
   [[nodiscard]] Result<const File*> find(std::string_view name) const;
   [[nodiscard]] Result<std::uint64_t> read(std::string_view name, std::uint64_t offset,
@@ -59,6 +72,7 @@ class ExecHost {
   hypervisor::HostPorts ports_;
   std::map<std::string, File, std::less<>> files_;
   std::deque<std::int64_t> keys_;
+  std::vector<Stroke> strokes_;
   std::int64_t held_ = -1;
   std::vector<std::int32_t> answer_;
   std::uint64_t shown_ = 0;
