@@ -172,6 +172,29 @@ class Programs(Cli):
         self.assertRegex(shown, r"bad\.pxasm:3:5: error: .*\n.*hault\n[ |]+\^")
         self.assertFalse((self.folder / "bad.pxi").exists())
 
+    def test_programs_that_ship_run_by_their_names(self):
+        self.assertIn("Hello, pixels!", self.pxos("exec", "hello"))
+        self.assertIn("lift-off", self.pxos("exec", "--virtual-clock", "countdown"))
+        self.pxos("exec", "life", "--virtual-clock", "--steps", 3, "--screenshot", "life.png", "--set", "soup=1")
+        self.assertIn("640 x 480", self.pxos("inspect", "life.png"))
+        self.assertIn("soop", self.pxos("exec", "life", "--set", "soop=1", code=2))
+        self.assertIn("needs a ROM", self.pxos("exec", "chip8", code=3))
+        self.assertIn("call", self.pxos("dis", "fibonacci"))
+
+    def test_keys_are_pressed_in_turn_or_by_frames(self):
+        self.assertIn("element of C: 1.25", self.pxos("exec", "matmul", "--virtual-clock", "--frames", 1, "--keys", "5w"))
+        shown = self.pxos("exec", "matmul", "--virtual-clock", "--frames", 9, "--keys", "2:5,4:w,6-8:1")
+        self.assertEqual(4, shown.count("largest element"), shown)
+        self.pxos("exec", "matmul", "--keys", "2-1:5", code=2)
+        # A CHIP-8 that waits for a key and draws it.
+        (self.folder / "key.ch8").write_bytes(bytes([0xF0, 0x0A, 0xF0, 0x29, 0xD1, 0x15, 0x12, 0x06]))
+        chip8 = ["exec", "chip8", "--rom", "key.ch8", "--virtual-clock", "--frames", 20, "--screenshot"]
+        self.pxos(*chip8, "none.png")
+        self.pxos(*chip8, "q.png", "--keys", "3-6:q")
+        self.pxos(*chip8, "w.png", "--keys", "3-6:w")
+        pictures = {(self.folder / name).read_bytes() for name in ("none.png", "q.png", "w.png")}
+        self.assertEqual(3, len(pictures))
+
     def v0_picture(self, name, code):
         """A picture of the original machine, 8 x 4: row 0 is `code`, row 1 and 2 start with 1 2 3 and 10 20 30."""
         def chunk(kind, data):
