@@ -59,10 +59,10 @@ void Functions::visit(std::size_t pc, std::uint32_t owner, std::vector<std::size
 void Functions::go_on(std::size_t from, std::size_t to, std::uint32_t owner,
                       std::vector<std::size_t>& pending) {
   if (is_frame(to)) {
-    const bool back = to == owner - 2;
+    std::string_view hint = to == from + 1 ? "; is a ret or halt missing?" : "; call it";
+    if (to == owner - 2) hint = "; branch behind its frame";
     add(from, std::nullopt,
-        fmt::format("control runs into {} without a call{}", name_of(owner_of_frame(to)),
-                    back ? "; branch behind its frame" : "; is a ret or halt missing?"));
+        fmt::format("control runs into {} without a call{}", name_of(owner_of_frame(to)), hint));
     return;
   }
   if (owner_[to] == owner) return;
@@ -80,7 +80,7 @@ void Functions::check(std::size_t pc, std::uint32_t owner) {
   const Instruction& instruction = program_.code[pc];
   if (owner == kEntry) {
     if (instruction.opcode() == Opcode::kRet)
-      add(pc, std::nullopt, "ret stands outside of a function: an entry ends with halt");
+      add(pc, std::nullopt, "this stands outside of a function; an entry ends with halt");
     return;
   }
   const std::int32_t frame = program_.code[owner - 2].imm;

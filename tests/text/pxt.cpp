@@ -4,6 +4,7 @@
 //   # free text about what the case shows
 //   $ asm                   diagnostics, then "ok" or "failed"; with --no-debug, --werror, -W NAME;
 //                           also: list, symbols, dis, plan, fmt, link name=value name:length
+//   $ run                   calls every entry without arguments: r0 and the results, or the trap
 //   --- main.pxasm          the program; further files are what `.include` finds
 //   === output
 // tests/update_goldens.py compares or rewrites. Exit code 2 = the file is no text case.
@@ -12,6 +13,7 @@
 #include "assembler/formatter.hpp"
 #include "pxvm/vm/link.hpp"
 #include "pxvm/vm/plan.hpp"
+#include "tests/text/run_case.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -131,6 +133,8 @@ std::optional<std::string> run(const TextCase& text) {
   if (verb == "symbols") return out + pxos::assembler::symbols_text(result.symbols);
   if (verb == "dis") return out + pxos::assembler::disassemble(program);
   if (verb == "plan") return out + pxos::vm::plan_text(program, pxos::vm::make_plan(program));
+  // Warnings have cases of their own: here a result may be left where nobody but the case looks.
+  if (verb == "run") return pxos::test::run_entries(text.files.front().text, program);
   if (verb == "link") return out + link(*result.program, words);
   return std::nullopt;
 }

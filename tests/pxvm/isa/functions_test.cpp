@@ -77,7 +77,7 @@ TEST_CASE("functions: calls and returns are balanced", "[isa]") {
          b.op("call", {"0", "r0"});
          b.op("halt");
        }},
-      {"ret stands outside of a function", [](ProgramBuilder& b) { b.op("ret"); }},
+      {"ret: this stands outside of a function", [](ProgramBuilder& b) { b.op("ret"); }},
       {"control runs into the function at pc 1 without a call; is a ret or halt missing?",
        [](ProgramBuilder& b) {
          b.op("yield");
