@@ -195,8 +195,8 @@ Wanted wanted_by(OperandKind kind) {
 
 /// These read a source again after they have begun to write: no overlap at all is allowed.
 bool needs_separate_destination(Opcode opcode) {
-  return opcode == Opcode::kMatmul || opcode == Opcode::kAttention || opcode == Opcode::kMeanRows ||
-         opcode == Opcode::kTopK;
+  return opcode == Opcode::kMatmul || opcode == Opcode::kMatmulF32 ||
+         opcode == Opcode::kAttention || opcode == Opcode::kMeanRows || opcode == Opcode::kTopK;
 }
 
 // Findings name tensors as the source does: by home, else by the array element that is bound. An

@@ -85,6 +85,10 @@ class RowMaker {
 bool matmul(OpContext& ctx, ConstMatF32 x, std::span<const MatmulTarget> targets,
             RowMaker make_x = {});
 
+/// The same for two matrices in plain memory: y[t, n] = sum_k x[t, k] * w[n, k], with the bits of a
+/// packed F32 w. Works through w in portions, so that its packed copy stays in the caches.
+bool matmul_f32(OpContext& ctx, ConstMatF32 w, ConstMatF32 x, MatF32 y);
+
 /// out[t, :] = dequantised row ids[t] of `table`. Requires: 0 <= ids[t] < table.rows.
 bool gather_rows(OpContext& ctx, const PackedTensor& table, std::span<const std::int32_t> ids,
                  MatF32 out);

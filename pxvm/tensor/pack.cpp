@@ -222,6 +222,18 @@ struct ElementCopy {
   }
 };
 
+/// `row_count` rows into zeroed units. The size as a constant lets a copy be one move.
+template <std::size_t kBytes>
+void put_elements(const std::uint8_t* rows, std::uint64_t row_bytes, std::uint32_t row_count,
+                  std::uint64_t cols, std::uint8_t* units) {
+  const ElementCopy copy{kBytes, cols};
+  for (std::uint32_t r = 0; r < row_count; ++r) {
+    const std::uint8_t* from = rows + r * row_bytes;
+    for (std::uint64_t k = 0; k < cols; ++k)
+      std::memcpy(units + copy.unit_offset(k, r), from + k * kBytes, kBytes);
+  }
+}
+
 void check_sizes(DType dtype, std::size_t rows_size, std::uint64_t row_bytes_apart,
                  std::uint32_t row_count, std::uint64_t cols, std::size_t units_size) {
   const DTypeInfo& entry = info(dtype);
@@ -243,15 +255,12 @@ void pack_row_group(DType dtype, Bytes rows, std::uint64_t row_bytes, std::uint3
   const std::uint64_t unit_count = ceil_div(cols, entry.unit_cols);
   const BlockSpec* spec = block_spec(dtype);
   if (spec == nullptr) {
-    const ElementCopy copy{entry.block_bytes, cols};
+    PX_ASSERT(entry.block_bytes == 1 || entry.block_bytes == 2 || entry.block_bytes == 4);
     std::memset(units.data(), 0, unit_count * entry.unit_bytes);
-    for (std::uint32_t r = 0; r < row_count; ++r) {
-      const std::uint8_t* from = rows.data() + r * row_bytes;
-      for (std::uint64_t k = 0; k < cols; ++k) {
-        std::memcpy(units.data() + copy.unit_offset(k, r), from + k * copy.bytes, copy.bytes);
-      }
-    }
-    return;
+    const auto put = entry.block_bytes == 4   ? put_elements<4>
+                     : entry.block_bytes == 2 ? put_elements<2>
+                                              : put_elements<1>;
+    return put(rows.data(), row_bytes, row_count, cols, units.data());
   }
   const UnitCodec codec(*spec);
   const BlockFields padding = padding_fields(*spec);

@@ -368,6 +368,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_STEP(Tail, op_rows(*i, t(i->a).dims[0] - t(i->d).dims[0]))
       PX_STEP(Rows, op_rows(*i, s64(regs[i->b])))
       PX_STEP(Matmul, op_matmul(*i))
+      PX_STEP(MatmulF32, op_matmul_f32(*i))
       PX_STEP(Gather, op_gather(*i))
       PX_STEP(Add, op_row(*i))
       PX_STEP(Mul, op_row(*i))

@@ -49,6 +49,7 @@ class Interpreter {
   bool op_matmul(const Record& i);
   bool op_gather(const Record& i);
   bool op_iota(const Record& i);
+  bool op_matmul_f32(const Record& i);
   bool op_mean_rows(const Record& i);
   bool op_attention(const Record& i);
   bool op_topk(const Record& i);

@@ -39,6 +39,17 @@ bool Interpreter::op_matmul(const Record& i) {
   return kernel([&] { return tensor::matmul(context_, x, {&target, 1}); });
 }
 
+bool Interpreter::op_matmul_f32(const Record& i) {
+  const ConstMatF32 w = const_matrix(t(i.a));
+  const ConstMatF32 x = const_matrix(t(i.b));
+  const tensor::MatF32 y = matrix(t(i.d));
+  if (!charge(work(x.rows, w.rows, w.cols))) return false;
+  add_cost({.tensor_bytes =
+                work(x.rows + w.rows, x.cols, sizeof(float)) + work(y.rows, y.cols, sizeof(float)),
+            .multiply_adds = work(x.rows, w.rows, w.cols)});
+  return kernel([&] { return tensor::matmul_f32(context_, w, x, y); });
+}
+
 bool Interpreter::op_gather(const Record& i) {
   const tensor::PackedTensor& table = *t(i.a).packed;
   const TensorView& source = t(i.b);

@@ -27,26 +27,13 @@ float sum_in_lanes(std::int64_t n, Step step) {
   return lane[0];
 }
 
-/// Runs `operation` into a fresh matrix on every variant and compares bits with `expected`.
-void check_bits(const OwnedF32& expected,
-                const std::function<bool(OpContext&, MatF32)>& operation) {
-  for (const test::Variant& variant : test::all_variants()) {
-    INFO(variant.name() << ' ' << expected.rows << " x " << expected.cols);
-    test::with_context(variant, [&](OpContext& ctx) {
-      OwnedF32 out(expected.rows, expected.cols);
-      REQUIRE(operation(ctx, out.view()));
-      CHECK(bits_of(out.values) == bits_of(expected.values));
-    });
-  }
-}
-
 /// Same bits everywhere, returned.
 OwnedF32 same_everywhere(std::int64_t rows, std::int64_t cols,
                          const std::function<bool(OpContext&, MatF32)>& operation) {
   OwnedF32 first(rows, cols);
   test::with_context(test::all_variants().front(),
                      [&](OpContext& ctx) { REQUIRE(operation(ctx, first.view())); });
-  check_bits(first, operation);
+  test::check_bits(first, operation);
   return first;
 }
 
@@ -92,10 +79,10 @@ TEST_CASE("rmsnorm follows its documented order", "[tensor][rows]") {
       const float inverse = 1.0F / std::sqrt(squares / static_cast<float>(n) + 1e-5F);
       for (std::int64_t i = 0; i < n; ++i) expected.at(r, i) = x.at(r, i) * inverse * w.at(0, i);
     }
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {
       return rmsnorm(ctx, x.view(), w.values, 1e-5F, out);
     });
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) {  // in place
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {  // in place
       std::copy(x.values.begin(), x.values.end(), out.data);
       return rmsnorm(ctx, {out.data, 3, n, n}, w.values, 1e-5F, out);
     });
@@ -116,7 +103,7 @@ TEST_CASE("head_norm is rmsnorm of every head", "[tensor][rows]") {
         }
       }
     });
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {
       return head_norm(ctx, x.view(), w.values, 1e-6F, out);
     });
   }
@@ -139,9 +126,10 @@ TEST_CASE("layernorm follows its documented order", "[tensor][rows]") {
         expected.at(r, i) = std::fma((x.at(r, i) - mean) * inverse, gain.at(0, i), bias.at(0, i));
     }
     const LayerNormParams params{gain.values, bias.values, 1e-5F};
-    check_bits(expected,
-               [&](OpContext& ctx, MatF32 out) { return layernorm(ctx, x.view(), params, out); });
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) {  // in place
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+      return layernorm(ctx, x.view(), params, out);
+    });
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {  // in place
       std::copy(x.values.begin(), x.values.end(), out.data);
       return layernorm(ctx, {out.data, 3, n, n}, params, out);
     });
@@ -154,7 +142,7 @@ TEST_CASE("layernorm of equal numbers is its bias", "[tensor][rows]") {
   std::fill(x.values.begin(), x.values.end(), 1e6F);
   const OwnedF32 gain = test::random_matrix(1, 48, 26);
   const OwnedF32 bias = test::random_matrix(1, 48, 27);
-  check_bits(bias, [&](OpContext& ctx, MatF32 out) {
+  test::check_bits(bias, [&](OpContext& ctx, MatF32 out) {
     return layernorm(ctx, x.view(), {gain.values, bias.values, 1e-5F}, out);
   });
 }
@@ -163,17 +151,17 @@ TEST_CASE("element-wise operations are one rounding each", "[tensor][rows]") {
   for (const std::int64_t n : kWidths) {
     const OwnedF32 a = test::random_matrix(17, n, 3);
     const OwnedF32 b = test::random_matrix(17, n, 4);
-    check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) + b.at(r, c); }),
-               [&](OpContext& ctx, MatF32 out) { return add(ctx, a.view(), b.view(), out); });
-    check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) * b.at(r, c); }),
-               [&](OpContext& ctx, MatF32 out) { return mul(ctx, a.view(), b.view(), out); });
-    check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) * 0.3F; }),
-               [&](OpContext& ctx, MatF32 out) { return scale(ctx, a.view(), 0.3F, out); });
+    test::check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) + b.at(r, c); }),
+                     [&](OpContext& ctx, MatF32 out) { return add(ctx, a.view(), b.view(), out); });
+    test::check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) * b.at(r, c); }),
+                     [&](OpContext& ctx, MatF32 out) { return mul(ctx, a.view(), b.view(), out); });
+    test::check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) * 0.3F; }),
+                     [&](OpContext& ctx, MatF32 out) { return scale(ctx, a.view(), 0.3F, out); });
     const std::span<const float> row(b.values.data(), static_cast<std::size_t>(n));
-    check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) + b.at(0, c); }),
-               [&](OpContext& ctx, MatF32 out) { return add_row(ctx, a.view(), row, out); });
-    check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) > 0 ? a.at(r, c) : 0.0F; }),
-               [&](OpContext& ctx, MatF32 out) { return relu(ctx, a.view(), out); });
+    test::check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) + b.at(0, c); }),
+                     [&](OpContext& ctx, MatF32 out) { return add_row(ctx, a.view(), row, out); });
+    test::check_bits(map(a, [&](auto r, auto c) { return a.at(r, c) > 0 ? a.at(r, c) : 0.0F; }),
+                     [&](OpContext& ctx, MatF32 out) { return relu(ctx, a.view(), out); });
   }
 }
 
@@ -293,8 +281,9 @@ TEST_CASE("gelu_mul is gelu times its partner", "[tensor][rows]") {
     const OwnedF32 up = test::random_matrix(3, n, 29);
     const OwnedF32 bent =
         same_everywhere(3, n, [&](OpContext& ctx, MatF32 y) { return gelu(ctx, gate.view(), y); });
-    check_bits(map(bent, [&](auto r, auto c) { return bent.at(r, c) * up.at(r, c); }),
-               [&](OpContext& ctx, MatF32 y) { return gelu_mul(ctx, gate.view(), up.view(), y); });
+    test::check_bits(
+        map(bent, [&](auto r, auto c) { return bent.at(r, c) * up.at(r, c); }),
+        [&](OpContext& ctx, MatF32 y) { return gelu_mul(ctx, gate.view(), up.view(), y); });
   }
 }
 
@@ -408,7 +397,8 @@ TEST_CASE("mean_rows adds in order and divides once", "[tensor][rows]") {
       for (std::int64_t t = 0; t < 7; ++t) sum += x.at(t, i);
       expected.at(0, i) = sum / 7.0F;
     }
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) { return mean_rows(ctx, x.view(), out); });
+    test::check_bits(expected,
+                     [&](OpContext& ctx, MatF32 out) { return mean_rows(ctx, x.view(), out); });
   }
 }
 
@@ -451,7 +441,7 @@ TEST_CASE("gather_rows dequantises the rows asked for", "[tensor][rows]") {
       std::copy(row.begin(), row.end(),
                 expected.values.begin() + static_cast<std::ptrdiff_t>(t) * 96);
     }
-    check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+    test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {
       return gather_rows(ctx, table.tensor, ids, out);
     });
   }
@@ -462,8 +452,9 @@ TEST_CASE("gather_rows reads ragged float columns", "[tensor][rows]") {
   const std::vector<std::int32_t> ids = {19};
   OwnedF32 expected(1, 45);
   expected.values = table.row(19);
-  check_bits(expected,
-             [&](OpContext& ctx, MatF32 out) { return gather_rows(ctx, table.tensor, ids, out); });
+  test::check_bits(expected, [&](OpContext& ctx, MatF32 out) {
+    return gather_rows(ctx, table.tensor, ids, out);
+  });
 }
 
 TEST_CASE("row operations return false when stopped", "[tensor][rows]") {

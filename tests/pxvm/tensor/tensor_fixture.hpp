@@ -67,4 +67,7 @@ std::vector<Variant> all_variants();
 /// Runs `body` with a context of its own.
 void with_context(const Variant& variant, const std::function<void(OpContext&)>& body);
 
+/// Runs `operation` into a fresh matrix on every variant and compares bits with `expected`.
+void check_bits(const OwnedF32& expected, const std::function<bool(OpContext&, MatF32)>& operation);
+
 }  // namespace pxos::tensor::test
