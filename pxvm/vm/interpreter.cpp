@@ -55,8 +55,9 @@ Interpreter::Interpreter(Machine& machine)
       inline_context_{*machine.options_.kernels, *machine.inline_pool_, machine.scratch_,
                       *machine.options_.stop},
       fuel_left_(fuel_left(machine.options_.fuel_per_call, machine.fuel_used_)),
-      regs_(machine.slots_.data() + machine.window_),
-      top_(machine.calls_.data() + machine.depth_) {}
+      regs_(machine.slots() + machine.window_),
+      used_end_(machine.slots() + machine.used_slots_),
+      top_(machine.call_frames() + machine.depth_) {}
 
 float Interpreter::f32_at(std::uint8_t index) const {
   return std::bit_cast<float>(static_cast<std::uint32_t>(regs_[index]));
@@ -107,8 +108,9 @@ void Interpreter::settle(std::int64_t& budget) {
   fuel_left_ += static_cast<std::uint64_t>(budget);
   machine_.fuel_used_ -= static_cast<std::uint64_t>(budget);
   budget = 0;
-  machine_.window_ = static_cast<std::size_t>(regs_ - machine_.slots_.data());
-  machine_.depth_ = static_cast<std::size_t>(top_ - machine_.calls_.data());
+  machine_.window_ = static_cast<std::size_t>(regs_ - machine_.slots());
+  machine_.used_slots_ = static_cast<std::size_t>(used_end_ - machine_.slots());
+  machine_.depth_ = static_cast<std::size_t>(top_ - machine_.call_frames());
 }
 
 std::size_t Interpreter::run(std::size_t start) {
@@ -257,8 +259,8 @@ std::size_t Interpreter::run_loop(std::size_t start) {
   const Record* const code = (fused ? plan_.fused : plan_.plain).data();
   const Record* i = code + start;
   std::uint64_t* regs = regs_;
-  const std::uint64_t* const slots_end = machine_.slots_.data() + kCallSlots;
-  const CallFrame* const calls_end = machine_.calls_.data() + machine_.calls_.size();
+  const std::uint64_t* const slots_end = machine_.slots() + kCallSlots;
+  const CallFrame* const calls_end = machine_.call_frames() + kMaxCalls;
   const TensorView* const tensors = machine_.tensors_.data();
   std::int64_t budget = 0;
   const auto place = [code](const Record* record) {
@@ -304,9 +306,11 @@ std::size_t Interpreter::run_loop(std::size_t start) {
       PX_BRANCH(BrNz, regs[i->a] != 0)
       PX_SCALAR(Frame, )  // calls go behind it, and nothing else comes here
       PX_CASE(Call) {
-        const bool room = top_ != calls_end && regs + i->a + (i->imm & 0xFFFF) <= slots_end;
-        if (!room && !overflow(static_cast<std::size_t>(top_ - machine_.calls_.data()))) PX_LEAVE();
+        const std::uint64_t* const end = regs + i->a + (i->imm & 0xFFFF);
+        const bool room = top_ != calls_end && end <= slots_end;
+        if (!room && !overflow(static_cast<std::size_t>(top_ - machine_.call_frames()))) PX_LEAVE();
         PX_GO_BACK(i->imm >> 16);
+        if (end > used_end_) used_end_ = end;
         *top_++ = {static_cast<std::uint32_t>(i - code + 1), i->a};
         regs_ = regs += i->a;
         i += i->jump;

@@ -135,9 +135,10 @@ class Interpreter {
   tensor::OpContext context_;
   tensor::OpContext inline_context_;  ///< for rows inside a section: a pool of one
   std::uint64_t fuel_left_;
-  std::uint64_t* regs_;  ///< the window
-  CallFrame* top_;       ///< behind the innermost call
-  std::size_t pc_ = 0;   ///< of the record that runs; only with a profile
+  std::uint64_t* regs_;            ///< the window
+  const std::uint64_t* used_end_;  ///< of the slots that a call has reached
+  CallFrame* top_;                 ///< behind the innermost call
+  std::size_t pc_ = 0;             ///< of the record that runs; only with a profile
 };
 
 }  // namespace pxos::vm

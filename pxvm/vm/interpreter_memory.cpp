@@ -71,7 +71,7 @@ bool Interpreter::outside_row(const TensorView& view, std::uint64_t x, std::uint
 bool Interpreter::overflow(std::size_t depth) {
   return trap(TrapKind::kStack,
               fmt::format("the call stack is full: {} of {} calls, {} of {} registers", depth,
-                          kMaxCalls, regs_ - machine_.slots_.data(), kCallSlots));
+                          kMaxCalls, regs_ - machine_.slots(), kCallSlots));
 }
 
 template <class Step>

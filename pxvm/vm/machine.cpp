@@ -49,9 +49,16 @@ Result<Machine> Machine::create(std::shared_ptr<const LinkedProgram> program,
   machine.session_slot_ = machine.regions_.add({nullptr, linked.region_bytes, true});
   machine.inline_pool_ = std::make_unique<ThreadPool>(1);
   machine.rope_tables_.resize(linked.attrs.size());
-  machine.slots_.resize(linked.plan.calls ? kCallSlots + kWindowSlots : kWindowSlots);
-  machine.calls_.resize(linked.plan.calls ? kMaxCalls : 0);
+  PX_TRY(machine.slot_memory_, Arena::create(slot_count(linked.plan) * sizeof(std::uint64_t)));
+  PX_TRY(machine.call_memory_,
+         Arena::create(linked.plan.calls ? kMaxCalls * sizeof(CallFrame) : 0));
   return machine;
+}
+
+void Machine::clear_slots() {
+  std::fill_n(slots(), used_slots_, 0);
+  used_slots_ = kWindowSlots;
+  window_ = depth_ = 0;
 }
 
 void Machine::attach(const Session& session) {
@@ -192,8 +199,7 @@ Result<void> Machine::bind_view(std::size_t decl, std::int64_t index, TensorView
 
 Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments) {
   std::size_t next = 0;
-  std::fill(slots_.begin(), slots_.end(), 0);
-  window_ = depth_ = 0;
+  clear_slots();
   for (const Entry::Argument& argument : entry.arguments) {
     if (argument.kind == Entry::ArgKind::kTensor) continue;
     if (next == arguments.scalars.size()) {
@@ -201,7 +207,7 @@ Result<void> Machine::prepare(const Entry& entry, const CallArguments& arguments
                   argument.name);
     }
     const std::int64_t value = arguments.scalars[next++];
-    slots_[argument.reg] = static_cast<std::uint64_t>(value);
+    slots()[argument.reg] = static_cast<std::uint64_t>(value);
     if (argument.kind == Entry::ArgKind::kI64) PX_CHECK(set_dim(argument.name, value));
   }
   if (next != arguments.scalars.size()) {

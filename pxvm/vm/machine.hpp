@@ -48,6 +48,10 @@ struct CallFrame {
 inline constexpr std::size_t kWindowSlots = 256;
 inline constexpr std::size_t kCallSlots = 65'536;  ///< that the frames of all calls may reach
 inline constexpr std::size_t kMaxCalls = 16'384;
+/// Slots that a machine of this plan has.
+[[nodiscard]] inline std::size_t slot_count(const Plan& plan) {
+  return plan.calls ? kCallSlots + kWindowSlots : kWindowSlots;
+}
 
 /// The persistent regions of one conversation: KV cache, screen. Swappable between calls.
 class Session {
@@ -81,7 +85,7 @@ enum class RunState : std::uint8_t {
 
 /// What a machine holds beside its memory. Views point into that memory.
 struct MachineRegisters {
-  std::vector<std::uint64_t> slots;  ///< all scalar registers, not only the window's
+  std::vector<std::uint64_t> slots;  ///< all scalar registers in use; those beyond are zero
   std::vector<CallFrame> calls;      ///< under way, outermost first
   std::array<TensorView, 256> tensors{};
   std::vector<std::int64_t> symbols;
@@ -148,9 +152,9 @@ class Machine {
   [[nodiscard]] const TensorView& tensor(std::uint8_t reg) const { return tensors_[reg]; }
 
   /// Of the window: the registers of the function that runs, or of the entry.
-  [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return slots_[window_ + reg]; }
+  [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return slots()[window_ + reg]; }
   /// The calls under way, outermost first; of a trapped machine those it died in.
-  [[nodiscard]] std::span<const CallFrame> calls() const { return {calls_.data(), depth_}; }
+  [[nodiscard]] std::span<const CallFrame> calls() const { return {call_frames(), depth_}; }
   [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
   [[nodiscard]] std::uint64_t fuel_used() const { return fuel_used_; }
   /// The stop flag is set: a host call that waits should come back.
@@ -191,11 +195,22 @@ class Machine {
   };
   std::vector<RopeTable> rope_tables_;
 
-  /// As many as the program can reach, and a window more: a register number needs no check.
-  std::vector<std::uint64_t> slots_;
-  std::size_t window_ = 0;        ///< slot of r0
-  std::vector<CallFrame> calls_;  ///< room for kMaxCalls; none without functions
-  std::size_t depth_ = 0;         ///< of calls_ in use
+  [[nodiscard]] std::uint64_t* slots() const {
+    return reinterpret_cast<std::uint64_t*>(slot_memory_.data());
+  }
+  [[nodiscard]] CallFrame* call_frames() const {
+    return reinterpret_cast<CallFrame*>(call_memory_.data());
+  }
+  /// Clears what the last call left.
+  void clear_slots();
+
+  /// As many slots as the program can reach, and a window more: a register number needs no check.
+  /// Most are never touched, and then cost nothing.
+  Arena slot_memory_;
+  std::size_t used_slots_ = kWindowSlots;  ///< that may be other than zero
+  std::size_t window_ = 0;                 ///< slot of r0
+  Arena call_memory_;                      ///< room for kMaxCalls; none without functions
+  std::size_t depth_ = 0;                  ///< calls under way
   std::array<TensorView, 256> tensors_{};
   std::vector<std::int64_t> symbols_;  ///< params, then the dims and arguments of the current call
   /// Element 0 of every declaration with the extents of the current call, so that `bind` is an

@@ -51,18 +51,24 @@ bool is_readable_root(const isa::Program& program, const RegisterCell& cell, std
 
 MachineRegisters Machine::registers() const {
   const auto under_way = calls();
-  return {
-      slots_, {under_way.begin(), under_way.end()}, tensors_, symbols_, fuel_used_, trap_, state_,
-      pc_};
+  return {{slots(), slots() + used_slots_},
+          {under_way.begin(), under_way.end()},
+          tensors_,
+          symbols_,
+          fuel_used_,
+          trap_,
+          state_,
+          pc_};
 }
 
 Result<void> Machine::set_registers(const MachineRegisters& registers) {
   symbols_ = registers.symbols;
   PX_CHECK(preset_views());  // bind needs the views of these dims
-  slots_ = registers.slots;
-  std::copy(registers.calls.begin(), registers.calls.end(), calls_.begin());
+  clear_slots();
+  std::copy(registers.slots.begin(), registers.slots.end(), slots());
+  used_slots_ = std::max(registers.slots.size(), kWindowSlots);
+  std::copy(registers.calls.begin(), registers.calls.end(), call_frames());
   depth_ = registers.calls.size();
-  window_ = 0;
   for (const CallFrame& call : registers.calls) window_ += call.base;
   tensors_ = registers.tensors;
   fuel_used_ = registers.fuel_used;
@@ -86,7 +92,7 @@ Result<StateFormat> StateFormat::create(std::shared_ptr<const LinkedProgram> pro
   format.link_digest_ = digest_of_link(linked);
   constexpr std::uint64_t kHead = 8 + 2 + 2 + 4 + 2 * 16 + 8 + 8 + 4 + 1 + 3;
   std::uint64_t head = kHead + 8 * linked.symbols.size() + 256 * 16;
-  head += 8 * (linked.plan.calls ? kCallSlots + kWindowSlots + 1 + kMaxCalls : kWindowSlots);
+  head += 8 * (slot_count(linked.plan) + (linked.plan.calls ? 1 + kMaxCalls : 0));
   head = round_up(head, kAlignment);
   format.bytes_ = head + linked.activation_bytes + linked.region_bytes + kChecksumBytes;
   return format;
@@ -150,7 +156,7 @@ StateFormat::Window StateFormat::window_of(const Machine& machine, const TensorV
 void StateFormat::write_calls(const Machine& machine, ByteWriter& writer) {
   writer.u64(machine.depth_);
   for (std::size_t i = 0; i < kMaxCalls; ++i) {
-    const CallFrame call = i < machine.depth_ ? machine.calls_[i] : CallFrame{};
+    const CallFrame call = i < machine.depth_ ? machine.call_frames()[i] : CallFrame{};
     writer.u32(call.return_pc);
     writer.u32(call.base);
   }
@@ -214,7 +220,8 @@ ByteVector StateFormat::head_of(const Machine& machine) const {
   writer.u8(static_cast<std::uint8_t>(machine.state_));
   for (int i = 0; i < 3; ++i) writer.u8(0);
   for (const std::int64_t value : machine.symbols_) writer.i64(value);
-  for (const std::uint64_t value : machine.slots_) writer.u64(value);
+  const std::span<const std::uint64_t> slots(machine.slots(), slot_count(linked_->plan));
+  for (const std::uint64_t value : slots) writer.u64(value);
   if (linked_->plan.calls) write_calls(machine, writer);
   // Between calls no tensor register means anything: every entry presets the homes.
   std::optional<Cells> cells;
@@ -298,7 +305,7 @@ Result<MachineRegisters> StateFormat::read_registers(ByteReader& reader) const {
   out.pc = pc;
   out.state = static_cast<RunState>(state);
   PX_CHECK(read_symbols(reader, out));
-  out.slots.resize(linked_->plan.calls ? kCallSlots + kWindowSlots : kWindowSlots);
+  out.slots.resize(slot_count(linked_->plan));
   for (std::uint64_t& slot : out.slots) {
     PX_TRY(slot, reader.u64("scalar register"));
   }
