@@ -27,6 +27,7 @@ struct ExecArguments {
   std::uint64_t fuel = 0;
   std::uint64_t seed = 0;
   std::vector<std::string> parameters;  ///< NAME=VALUE
+  bool window = false;
   bool plan = false;
   bool profile = false;
   ExecHostOptions host;
@@ -56,7 +57,8 @@ void print_profile(const vm::LinkedProgram& program, const vm::Profile& profile)
 }
 
 /// Ctrl-C stops the program within a few milliseconds; a second one stops what does not listen.
-Result<void> call_interruptible(vm::Machine& machine, const std::string& entry,
+/// A program that ended well keeps its window until the user closes it.
+Result<void> call_interruptible(vm::Machine& machine, const std::string& entry, ExecHost& outside,
                                 std::atomic<bool>& stop) {
   InterruptSignal signal;
   std::atomic<bool> done{false};
@@ -67,6 +69,7 @@ Result<void> call_interruptible(vm::Machine& machine, const std::string& entry,
     }
   });
   auto result = machine.call(entry, {});
+  if (result) outside.wait_for_user();
   done.store(true);
   watcher.join();
   return result;
@@ -114,7 +117,9 @@ Result<int> run_exec(const ExecArguments& arguments) {
   PX_TRY(const tensor::KernelTable* kernels, tensor::select_kernels_from_environment());
   ThreadPool pool(usable_processors());
   std::atomic<bool> stop{false};
-  PX_TRY(const auto outside, ExecHost::create(arguments.host, stop));
+  ExecHostOptions world = arguments.host;
+  if (arguments.window) world.window = fmt::format("{} - pxOS", linked->program().name);
+  PX_TRY(const auto outside, ExecHost::create(world, stop));
   const std::vector<std::string> granted = {"console", "screen",  "clock",  "random", "keys",
                                             "mouse",   "gamepad", "tokens", "files"};
   hypervisor::GuestHost host(outside->ports(), granted, arguments.seed);
@@ -125,7 +130,7 @@ Result<int> run_exec(const ExecArguments& arguments) {
   machine.attach(session);
   vm::Profile profile;
   if (arguments.profile) machine.set_profile(&profile);
-  const auto done = call_interruptible(machine, arguments.entry, stop);
+  const auto done = call_interruptible(machine, arguments.entry, *outside, stop);
   if (!outside->answer().empty()) fmt::print("{}\n", fmt::join(outside->answer(), " "));
   if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
   if (!done && !outside->finished()) return tl::unexpected<Error>(done.error());
@@ -134,6 +139,8 @@ Result<int> run_exec(const ExecArguments& arguments) {
 
 void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
   ExecHostOptions& host = arguments.host;
+  verb.add_flag("-w,--window", arguments.window,
+                "a window for the program's screen, keys and mouse");
   verb.add_option("--screenshot", host.screenshot,
                   "write the screen here whenever it is presented");
   verb.add_option("--scale", host.scale, "pixels of the screenshot per pixel of the screen")

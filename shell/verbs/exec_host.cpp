@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,9 @@ Result<std::unique_ptr<ExecHost>> ExecHost::create(const ExecHostOptions& option
   if (!options.rom.empty()) PX_CHECK(host->add_file("rom=" + options.rom, false));
   for (const std::string& text : options.outputs) PX_CHECK(host->add_file(text, true));
   PX_CHECK(host->add_keys(options.keys));
+  if (!options.window.empty()) {
+    PX_TRY(host->window_, GuestWindow::open(options.window));
+  }
   host->connect();
   return host;
 }
@@ -83,6 +87,7 @@ Result<void> ExecHost::add_keys(const std::string& text) {
 }
 
 bool ExecHost::is_held(std::int64_t key) const {
+  if (window_ && window_->is_down(key)) return true;
   return key == held_ || std::any_of(strokes_.begin(), strokes_.end(), [&](const Stroke& stroke) {
            return stroke.key == key && stroke.first <= shown_ && shown_ <= stroke.last;
          });
@@ -93,7 +98,7 @@ void ExecHost::connect() {
   ports_.present = [this](const pixelfs::Image& image) { present(image); };
   ports_.key_down = [this](std::int64_t key) { return is_held(key); };
   ports_.next_key = [this] { return next_key(); };
-  ports_.mouse = [] { return hypervisor::HostPorts::Mouse{}; };
+  ports_.mouse = [this] { return window_ ? window_->mouse() : hypervisor::HostPorts::Mouse{}; };
   ports_.tokens = options_.tokens;
   ports_.put_token = [this](std::int32_t token) { answer_.push_back(token); };
   ports_.file_size = [this](std::string_view name) -> Result<std::uint64_t> {
@@ -115,6 +120,10 @@ void ExecHost::connect() {
 void ExecHost::present(const pixelfs::Image& image) {
   if (finished()) return;
   ++shown_;
+  if (window_) {
+    const auto done = window_->show(image);
+    if (!done) fmt::print(stderr, "pxos: {}\n", done.error().message);
+  }
   if (finished()) stop_.store(true);
   // Of a given number of frames the last one is meant.
   if (options_.frames == 0 || finished()) take_screenshot(image);
@@ -126,13 +135,20 @@ void ExecHost::take_screenshot(const pixelfs::Image& image) const {
     fmt::print(stderr, "pxos: {}: cannot be written\n", options_.screenshot);
 }
 
+void ExecHost::wait_for_user() {
+  while (window_ && shown_ != 0 && !finished() && !stop_.load()) {
+    window_->poll();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 std::int64_t ExecHost::next_key() {
   for (Stroke& stroke : strokes_) {
     if (stroke.is_taken || shown_ < stroke.first) continue;
     stroke.is_taken = true;
     return stroke.key;
   }
-  if (keys_.empty()) return -1;
+  if (keys_.empty()) return window_ ? window_->next_key() : -1;
   held_ = keys_.front();
   keys_.pop_front();
   return held_;

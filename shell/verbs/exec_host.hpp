@@ -3,11 +3,13 @@
 // tokens from the command line, files by the names that were given to them.
 
 #include "hypervisor/ports.hpp"
+#include "shell/guest_window.hpp"
 
 #include <atomic>
 #include <deque>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct ExecHostOptions {
   std::string keys;
   std::vector<std::int32_t> tokens;
   bool virtual_clock = false;
+  std::string window;  ///< title of a window for screen, keys and mouse; empty = none
 };
 
 class ExecHost {
@@ -39,7 +42,11 @@ class ExecHost {
   /// Tokens that the program put.
   [[nodiscard]] const std::vector<std::int32_t>& answer() const { return answer_; }
   /// All frames were shown: being stopped is then what was asked for.
-  [[nodiscard]] bool finished() const { return options_.frames != 0 && shown_ == options_.frames; }
+  [[nodiscard]] bool finished() const {
+    return (options_.frames != 0 && shown_ == options_.frames) || (window_ && window_->is_closed());
+  }
+  /// With a window: keeps the last picture until the user closes it or `stop` is set.
+  void wait_for_user();
 
  private:
   /// A key that is held while frames first .. last are made.
@@ -70,6 +77,7 @@ class ExecHost {
   ExecHostOptions options_;
   std::atomic<bool>& stop_;
   hypervisor::HostPorts ports_;
+  std::unique_ptr<GuestWindow> window_;
   std::map<std::string, File, std::less<>> files_;
   std::deque<std::int64_t> keys_;
   std::vector<Stroke> strokes_;

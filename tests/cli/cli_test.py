@@ -181,6 +181,14 @@ class Programs(Cli):
         self.assertIn("needs a ROM", self.pxos("exec", "chip8", code=3))
         self.assertIn("call", self.pxos("dis", "fibonacci"))
 
+    def test_a_window_shows_a_program_where_there_is_a_display(self):
+        self.assertIn("there is no display", self.pxos("exec", "life", "--window", code=1))
+        os.environ["SDL_VIDEODRIVER"] = "dummy"
+        try:
+            self.pxos("exec", "life", "--window", "--virtual-clock", "--frames", 3)
+        finally:
+            del os.environ["SDL_VIDEODRIVER"]
+
     def test_keys_are_pressed_in_turn_or_by_frames(self):
         self.assertIn("element of C: 1.25", self.pxos("exec", "matmul", "--virtual-clock", "--frames", 1, "--keys", "5w"))
         shown = self.pxos("exec", "matmul", "--virtual-clock", "--frames", 9, "--keys", "2:5,4:w,6-8:1")
