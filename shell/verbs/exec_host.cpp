@@ -88,6 +88,7 @@ Result<void> ExecHost::add_keys(const std::string& text) {
 
 bool ExecHost::is_held(std::int64_t key) const {
   if (window_ && window_->is_down(key)) return true;
+  stop_if_closed();
   return key == held_ || std::any_of(strokes_.begin(), strokes_.end(), [&](const Stroke& stroke) {
            return stroke.key == key && stroke.first <= shown_ && shown_ <= stroke.last;
          });
@@ -135,6 +136,11 @@ void ExecHost::take_screenshot(const pixelfs::Image& image) const {
     fmt::print(stderr, "pxos: {}: cannot be written\n", options_.screenshot);
 }
 
+/// For programs that look at keys without showing anything.
+void ExecHost::stop_if_closed() const {
+  if (window_ && window_->is_closed()) stop_.store(true);
+}
+
 void ExecHost::wait_for_user() {
   while (window_ && shown_ != 0 && !finished() && !stop_.load()) {
     window_->poll();
@@ -148,6 +154,7 @@ std::int64_t ExecHost::next_key() {
     stroke.is_taken = true;
     return stroke.key;
   }
+  stop_if_closed();
   if (keys_.empty()) return window_ ? window_->next_key() : -1;
   held_ = keys_.front();
   keys_.pop_front();

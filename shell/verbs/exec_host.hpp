@@ -69,6 +69,7 @@ class ExecHost {
   void present(const pixelfs::Image& image);
   void take_screenshot(const pixelfs::Image& image) const;
   std::int64_t next_key();
+  void stop_if_closed() const;
   [[nodiscard]] Result<const File*> find(std::string_view name) const;
   [[nodiscard]] Result<std::uint64_t> read(std::string_view name, std::uint64_t offset,
                                            MutBytes out) const;

@@ -2,6 +2,8 @@
 // shows. Last frames are kept as hashes; whoever changes one looks at the picture first (pxos exec
 // NAME --screenshot F.png).
 
+#include "assembler/assembler.hpp"
+#include "assembler/disassembler.hpp"
 #include "hypervisor/guest_host.hpp"
 #include "pixelfs/png.hpp"
 #include "programs/programs.hpp"
@@ -108,6 +110,23 @@ std::string hash_of(const pixelfs::Image& image) {
 }
 
 }  // namespace
+
+TEST_CASE("every program that ships survives disassembly", "[demos]") {
+  for (const programs::EmbeddedProgram& program : programs::all()) {
+    INFO(program.name);
+    const auto image = pixelfs::decode_png(program.png);
+    REQUIRE(image);
+    const auto decoded = isa::decode_program({image->width, image->height, image->pixels});
+    REQUIRE(decoded);
+    const auto again =
+        assembler::assemble_or_error({{"again.pxasm", assembler::disassemble(*decoded)}, {}, true});
+    INFO((again ? "" : again.error().message));
+    REQUIRE(again);
+    const auto picture = isa::encode_program(again->program());
+    REQUIRE(picture);
+    CHECK(picture->rgb == image->pixels);
+  }
+}
 
 TEST_CASE("hello, countdown and fibonacci say what they should", "[demos]") {
   const Outcome hello = run("hello");
