@@ -119,16 +119,24 @@ Result<void> read_longrope(const RopeContext& rope, HfConfig& out) {
   return {};
 }
 
+/// Dynamic NTK stretches the base only once a text is longer than max_position_embeddings. That is
+/// the longest context an import has, so nothing is ever stretched and nothing is written.
+Result<void> read_dynamic(const RopeContext& rope) {
+  PX_CHECK(positive(rope.scaling, "factor"));
+  return {};
+}
+
 Result<void> read_scaling(const RopeContext& rope, HfConfig& out) {
   const bool is_new = rope.scaling.find("rope_type") != nullptr;
   PX_TRY(const std::string kind, rope.scaling.text_or(is_new ? "rope_type" : "type", "default"));
   if (kind == "default") return {};
   if (kind == "linear") return read_linear(rope, out);
   if (kind == "yarn") return read_yarn(rope, out);
+  if (kind == "dynamic") return read_dynamic(rope);
   if (kind == "llama3") return read_llama3(rope, out);
   if (kind == "longrope" || kind == "su") return read_longrope(rope, out);
   return fail(Errc::kUnsupported,
-              "{}: \"{}\" is not supported (default, linear, yarn, llama3, longrope are)",
+              "{}: \"{}\" is not supported (default, linear, dynamic, yarn, llama3, longrope are)",
               rope.scaling.at(is_new ? "rope_type" : "type"), kind);
 }
 

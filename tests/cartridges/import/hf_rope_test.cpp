@@ -52,8 +52,12 @@ TEST_CASE("Linear and YaRN scaling are keys", "[hf]") {
                                   R"("original_max_position_embeddings":1024}})");
   CHECK(yarn->metadata.text("qwen2.rope.scaling.type").value() == "yarn");
   CHECK(yarn->metadata.integer("qwen2.rope.scaling.original_context_length").value() == 1024);
-  CHECK_THAT(refusal("llama", R"({"rope_scaling":{"type":"dynamic","factor":2.0}})"),
-             Contains("\"dynamic\" is not supported"));
+  // Within the trained context dynamic scaling is none.
+  const auto dynamic = read("llama", R"({"rope_scaling":{"type":"dynamic","factor":2.0}})");
+  CHECK_FALSE(dynamic->metadata.has("llama.rope.scaling.type"));
+  CHECK_THAT(refusal("llama", R"({"rope_scaling":{"type":"dynamic"}})"), Contains("factor"));
+  CHECK_THAT(refusal("llama", R"({"rope_scaling":{"type":"mrope","factor":2.0}})"),
+             Contains("\"mrope\" is not supported"));
   CHECK_THAT(refusal("llama", R"({"rope_scaling":{"type":"linear"}})"), Contains("factor"));
   CHECK_THAT(refusal("llama", R"({"rope_scaling":{"type":"yarn","factor":4,"beta_fast":16,)"
                               R"("original_max_position_embeddings":1024}})"),
