@@ -262,25 +262,34 @@ Result<void> Machine::call(std::string_view entry, const CallArguments& argument
   return {};
 }
 
+/// " ([4, 8], r2 = 99)": shapes of tensors, values of registers that were read.
+std::string Machine::operand_values(const isa::Instruction& instruction) const {
+  const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
+  std::string out;
+  if (info == nullptr) return out;
+  // What a conversion read is in the trap's own text, as the number it is.
+  constexpr std::uint8_t kConversions = 0x38;
+  for (const isa::Operand& operand : info->operand_list()) {
+    const auto reg =
+        static_cast<std::uint8_t>(isa::field_value(instruction, *info, operand.field) & 0xFF);
+    std::string text;
+    if (isa::is_tensor(operand.kind)) text = tensors_[reg].shape_text();
+    if (operand.kind == isa::OperandKind::kScalarRead && instruction.family != kConversions)
+      text = fmt::format("r{} = {}", reg, static_cast<std::int64_t>(scalar(reg)));
+    if (!text.empty()) out += (out.empty() ? " (" : ", ") + text;
+  }
+  return out.empty() ? out : out + ")";
+}
+
 Error Machine::trap_error(std::size_t pc) const {
   const isa::Program& program = linked_->program();
   const Errc code = trap_.kind == TrapKind::kInterrupted ? Errc::kInterrupted
                     : trap_.kind == TrapKind::kFuel      ? Errc::kLimit
                                                          : Errc::kTrap;
   if (trap_.kind == TrapKind::kInterrupted) return {code, "interrupted"};
-  std::string operands;
-  const isa::Instruction& instruction = program.code[pc];
-  if (const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op)) {
-    for (const isa::Operand& operand : info->operand_list()) {
-      if (!isa::is_tensor(operand.kind)) continue;
-      const TensorView& view =
-          tensors_[static_cast<std::size_t>(isa::field_value(instruction, *info, operand.field))];
-      operands += (operands.empty() ? " (" : ", ") + view.shape_text();
-    }
-    if (!operands.empty()) operands += ")";
-  }
+  const std::string found = operand_values(program.code[pc]);
   return {code, fmt::format("trap at {}: {}{}: {}", isa::location_text(program, pc),
-                            isa::instruction_text(program, pc), operands, trap_.detail)};
+                            isa::instruction_text(program, pc), found, trap_.detail)};
 }
 
 }  // namespace pxos::vm

@@ -175,6 +175,7 @@ class Machine {
   /// Sets `view` to element `index` of a declaration. Errors: as make_view.
   Result<void> bind_view(std::size_t decl, std::int64_t index, TensorView& view) const;
   Result<TensorView> make_view(std::size_t decl, std::int64_t index) const;
+  [[nodiscard]] std::string operand_values(const isa::Instruction& instruction) const;
   Error trap_error(std::size_t pc) const;
 
   std::shared_ptr<const LinkedProgram> linked_;

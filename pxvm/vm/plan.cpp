@@ -260,18 +260,29 @@ std::string group_text(const Group& group) {
                      group.products == 1 ? "" : "s in one section");
 }
 
-}  // namespace
+/// Only the action changes: the records of both are read, and a branch to the second finds it.
+std::vector<Record> pair_up(std::vector<Record> records) {
+  struct Pair {
+    Action first, second, both;
+  };
+  static constexpr Pair kPairs[] = {
+#define PX_PAIR(First, Second) {Action::k##First, Action::k##Second, Action::k##First##Second},
+#include "pxvm/vm/pairs.def"
+#undef PX_PAIR
+  };
+  for (std::size_t pc = 0; pc + 1 < records.size(); ++pc) {
+    for (const Pair& pair : kPairs) {
+      if (records[pc].action != pair.first || records[pc + 1].action != pair.second) continue;
+      records[pc].action = pair.both;
+      break;
+    }
+  }
+  return records;
+}
 
-Plan make_plan(const Program& program) {
-  Plan plan;
-  plan.plain.reserve(program.code.size());
-  for (std::size_t pc = 0; pc < program.code.size(); ++pc)
-    plan.plain.push_back(decode(program, pc));
-  plan.fused = plan.plain;
-  plan.calls = std::any_of(program.code.begin(), program.code.end(),
-                           [](const Instruction& i) { return i.opcode() == Opcode::kCall; });
+void find_groups(const Program& program, Plan& plan) {
   const std::vector<Accesses> accesses = find_accesses(program);
-  if (accesses.empty()) return plan;
+  if (accesses.empty()) return;
   const std::vector<bool> leader = find_leaders(program);
   for (std::size_t pc = 0; pc < program.code.size(); ++pc) {
     if (accesses[pc].count == 0) continue;
@@ -287,6 +298,20 @@ Plan make_plan(const Program& program) {
     plan.groups.push_back(builder.group());
     pc = builder.group().end - 1;
   }
+}
+
+}  // namespace
+
+Plan make_plan(const Program& program) {
+  Plan plan;
+  plan.plain.reserve(program.code.size());
+  for (std::size_t pc = 0; pc < program.code.size(); ++pc)
+    plan.plain.push_back(decode(program, pc));
+  plan.fused = plan.plain;
+  plan.calls = std::any_of(program.code.begin(), program.code.end(),
+                           [](const Instruction& i) { return i.opcode() == Opcode::kCall; });
+  find_groups(program, plan);
+  plan.paired = pair_up(plan.fused);
   return plan;
 }
 

@@ -30,6 +30,11 @@ enum class Action : std::uint16_t {
 #undef PX_OP
   // clang-format on
   kGroup,  ///< imm = index into Plan::groups
+// clang-format off
+#define PX_PAIR(First, Second) k##First##Second,
+#include "pxvm/vm/pairs.def"
+#undef PX_PAIR
+  // clang-format on
 };
 
 /// An instruction with its fields taken apart.
@@ -53,10 +58,11 @@ struct Group {
 };
 
 struct Plan {
-  std::vector<Record> plain;  ///< parallel to the code
-  std::vector<Record> fused;  ///< the same, with kGroup at the heads
-  std::vector<Group> groups;  ///< ascending, disjoint
-  bool calls = false;         ///< there are functions: their frames need room
+  std::vector<Record> plain;   ///< parallel to the code
+  std::vector<Record> fused;   ///< the same, with kGroup at the heads
+  std::vector<Record> paired;  ///< fused, with the actions of pairs.def at their first instructions
+  std::vector<Group> groups;   ///< ascending, disjoint
+  bool calls = false;          ///< there are functions: their frames need room
 };
 
 /// Requires: a verified program.

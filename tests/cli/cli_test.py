@@ -9,10 +9,12 @@ import os
 import pathlib
 import random
 import re
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -136,6 +138,58 @@ class Programs(Cli):
         self.pxos("asm", "i.pxasm", code=None)
         self.pxos("asm", "i.pxasm", "-I", "shared", "-o", "i.pxi")
         self.assertEqual("from afar\n", self.pxos("exec", "i.pxi"))
+
+    def test_a_program_reaches_only_the_files_that_it_was_given(self):
+        self.write("files.pxasm", """.region file : u8[16]
+.string in = "rom"
+.string out = "save"
+.entry main()
+    .reg n, k
+    host n, in, n, n, file.size
+    host k, n, n, n, console.i64
+    host n, in, 1, 0, file.read
+    host k, n, n, n, console.i64
+    host n, out, 2, n, file.write
+    halt
+""")
+        (self.folder / "game.bin").write_bytes(b"abcd")
+        self.assertEqual("43", self.pxos("exec", "files.pxasm", "--file", "rom=game.bin",
+                                         "--output-file", "save=saved.bin"))
+        self.assertEqual(b"\0\0bcd", (self.folder / "saved.bin").read_bytes())
+        self.assertIn("read only", self.pxos("exec", "files.pxasm", "--file", "rom=game.bin", "--file",
+                                             "save=saved.bin", code=3))
+        self.assertIn("no file was given the name 'rom'", self.pxos("exec", "files.pxasm", code=3))
+        self.pxos("exec", "files.pxasm", "--file", "game.bin", code=2)
+
+    def test_keys_tokens_and_frames_of_a_program(self):
+        self.write("world.pxasm", """.region screen : u8[2, 3]
+.entry main()
+    .reg key, n
+again:
+    host n, n, n, n, key.next
+    br.lt n, 0, pictures
+    host n, n, n, n, tokens.put
+    br again
+pictures:
+    host n, 1, n, n, tokens.get
+    st.u8 screen, 5, n
+    host n, n, n, n, screen.present
+    host key, 1000000, n, n, clock.wait
+    br pictures
+""")
+        said = self.pxos("exec", "world.pxasm", "--keys", "ab", "--tokens", "7,200", "--frames", 3, "--virtual-clock",
+                         "--screenshot", "seen.png", "--scale", 4)
+        self.assertEqual("97 98\n", said)
+        picture = (self.folder / "seen.png").read_bytes()
+        self.assertEqual((12, 8), struct.unpack(">II", picture[16:24]))
+
+    def test_an_endless_program_is_interrupted_at_once(self):
+        self.write("endless.pxasm", ".entry main()\nagain:\n    call f, r0\n    br again\n.func f\n    ret\n")
+        running = subprocess.Popen([PXOS, "exec", "endless.pxasm"], cwd=self.folder, stderr=subprocess.PIPE)
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        self.assertEqual(130, running.wait(timeout=20))
+        running.stderr.close()
 
     def test_fmt_lays_out_in_place_and_checks(self):
         self.write("f.pxasm", ".entry main()\nhalt\n")

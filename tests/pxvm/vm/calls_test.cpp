@@ -100,7 +100,8 @@ TEST_CASE("a trap in a function names its line, and the machine knows the calls"
   REQUIRE(machine);
   const auto done = (*machine)->call("main", {});
   REQUIRE_FALSE(done);
-  CHECK(done.error().message.find("test.pxasm:8: i64.div_s r0, r0, r0: integer divide by zero") !=
+  CHECK(done.error().message.find(
+            "test.pxasm:8: i64.div_s r0, r0, r0 (r0 = 0, r0 = 0): integer divide by zero") !=
         std::string::npos);
   const auto calls = (*machine)->calls();
   REQUIRE(calls.size() == 2);

@@ -1,6 +1,6 @@
 #include "pxvm/vm/plan.hpp"
 
-#include "assembler/assembler.hpp"
+#include "guest.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -97,6 +97,34 @@ TEST_CASE("groups are limited in length", "[vm][plan]") {
   std::string body;
   for (int i = 0; i < 20; ++i) body += "    add a, a, x\n";
   CHECK(groups_of(body) == "8+0 8+0 4+0");
+}
+
+TEST_CASE("neighbours are paired; a branch to the second still finds it", "[vm]") {
+  test::Guest guest;
+  const auto linked = guest.link(
+      ".entry main()\nagain:\n    i64.const r1, 5\ninside:\n    br.lt r0, r1, again\n"
+      "    i64.addi r0, r0, 1\n    br.lt r0, r1, inside\n    halt\n");
+  REQUIRE(linked);
+  const vm::Plan& plan = (*linked)->plan;
+  REQUIRE(plan.paired.size() == 5);
+  CHECK(plan.paired[0].action == vm::Action::kI64ConstBrLt);
+  CHECK(plan.paired[1].action == vm::Action::kBrLt);
+  CHECK(plan.paired[2].action == vm::Action::kI64AddIBrLt);
+  CHECK(plan.paired[0].imm == plan.plain[0].imm);
+  CHECK(plan.plain[0].action == vm::Action::kI64Const);
+  CHECK(plan.fused[0].action == vm::Action::kI64Const);
+}
+
+TEST_CASE("a trap in the second of a pair is at the second", "[vm]") {
+  test::Guest guest;
+  auto machine = guest.load(
+      ".temp m : u8[4]\n.entry main()\n    st.u8 m, r0, r1\n    i64.addi r0, r0, 9\n"
+      "    call f, r0\n    halt\n.func f\n    i64.addi r0, r0, 1\n    call f, r0\n    ret\n");
+  REQUIRE(machine);
+  const auto done = (*machine)->call("main", {});
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message.find("test.pxasm:9: call") != std::string::npos);
+  CHECK((*machine)->scalar(0) == 9 + vm::kMaxCalls);
 }
 
 }  // namespace
