@@ -21,6 +21,19 @@ using cartridges::V0Dialect;
 using cartridges::V0Program;
 constexpr std::size_t kShownValues = 8;
 
+std::string_view name_of(char letter) {
+  switch (letter) {
+    case 'D':
+      return "dot";
+    case 'A':
+      return "add";
+    case 'R':
+      return "relu";
+    default:
+      return "matmul";
+  }
+}
+
 /// "1=h.npy": the vector or matrix of the file goes to row 1.
 Result<void> put_row(const std::string& argument, pixelfs::Image& image) {
   const std::size_t equals = argument.find('=');
@@ -132,6 +145,30 @@ Result<int> exec_v0(const std::filesystem::path& path, const ExecV0Options& opti
   print_results(image, program);
   if (!options.output.empty()) PX_CHECK(write_picture(options.output, image));
   return 0;
+}
+
+Result<void> show_v0(const std::filesystem::path& path) {
+  PX_TRY(const pixelfs::Image image, read_picture(path));
+  const auto decoded = cartridges::decode_v0(image);
+  if (!decoded) {  // any RGBA picture may look like one by its first pixel
+    fmt::print("  not run     {}\n", decoded.error().message);
+    return {};
+  }
+  const V0Program& program = *decoded;
+  fmt::print("  dialect     {}\n  code        {} instructions\n",
+             cartridges::kV0DialectNames[static_cast<std::size_t>(program.dialect)],
+             program.code.size());
+  for (std::size_t column = 0; column < program.code.size(); ++column) {
+    const auto& [operation, row] = program.code[column];
+    const auto letter = cartridges::v0_letter(program.code[column], program.dialect);
+    if (!letter)
+      fmt::print("  {:>4}  unknown {} {} {} {}\n", column, operation, row[0], row[1], row[2]);
+    else if (*letter == 'R')
+      fmt::print("  {:>4}  {:<8} {}\n", column, name_of(*letter), row[0]);
+    else
+      fmt::print("  {:>4}  {:<8} {} {} -> {}\n", column, name_of(*letter), row[0], row[1], row[2]);
+  }
+  return {};
 }
 
 }  // namespace pxos::shell

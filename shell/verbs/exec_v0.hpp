@@ -26,4 +26,7 @@ struct ExecV0Options {
 /// Prints one line per row that the program wrote. Errors: those of the program and of the files.
 Result<int> exec_v0(const std::filesystem::path& path, const ExecV0Options& options);
 
+/// For `inspect`: dialect and instructions. Errors: those of the picture.
+Result<void> show_v0(const std::filesystem::path& path);
+
 }  // namespace pxos::shell

@@ -9,6 +9,7 @@
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/mapped_file.hpp"
 #include "pxvm/base/processors.hpp"
+#include "shell/verbs/exec_v0.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -123,6 +124,8 @@ Result<void> show(pixelfs::FileKind kind, const std::filesystem::path& path, Byt
     case pixelfs::FileKind::kProtocolOutput:
     case pixelfs::FileKind::kPixelLlmV0:
       return show_protocol(path);
+    case pixelfs::FileKind::kPxvmV0:
+      return show_v0(path);
     case pixelfs::FileKind::kGguf:
       return show_gguf(file);
     case pixelfs::FileKind::kNpz:

@@ -25,7 +25,9 @@ std::string environment(const char* name) {
 
 Result<isa::Program> picture_program(Bytes png) {
   PX_TRY(const pixelfs::Image image, pixelfs::decode_png(png));
-  if (image.channels != 3) return fail(Errc::kInvalid, "a program is an RGB picture");
+  if (image.channels != 3)
+    return fail(Errc::kInvalid, "a program is an RGB picture{}",
+                image.channels == 4 ? "; one of the original pxVM is run by `pxos exec`" : "");
   return isa::decode_program({image.width, image.height, image.pixels});
 }
 
