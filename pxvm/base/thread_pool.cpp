@@ -210,7 +210,7 @@ void pin_to(std::size_t index) {
 struct ThreadPool::Impl {
   Impl(std::size_t threads, Affinity affinity) : slots(threads), crew(threads) {
     // A spinning thread without a processor of its own takes one from a thread that works.
-    const bool oversubscribed = threads > usable_processors();
+    const bool oversubscribed = threads > 1 && threads > usable_processors();
     spin_limit = oversubscribed ? 16 : 20'000;
     for (std::size_t t = 1; t < threads; ++t) {
       workers.emplace_back([this, t, affinity] {

@@ -80,6 +80,15 @@ consteval bool ascending() {
   }
   return true;
 }
+/// Where each family begins in kOpcodes; the last element is its end.
+constexpr std::array<std::uint16_t, 257> kFirstOf = [] {
+  std::array<std::uint16_t, 257> first{};
+  for (const OpInfo& info : kOpcodes) ++first[(static_cast<std::size_t>(info.opcode) >> 8) + 1];
+  for (std::size_t family = 1; family < first.size(); ++family)
+    first[family] = static_cast<std::uint16_t>(first[family] + first[family - 1]);
+  return first;
+}();
+
 static_assert(ascending(), "codes in opcodes.def and host_calls.def are unique and ascending");
 
 }  // namespace
@@ -92,11 +101,12 @@ std::span<const HostCallInfo> all_host_calls() {
 }
 
 const OpInfo* find_opcode(std::uint8_t family, std::uint8_t op) {
+  const OpInfo* it = std::begin(kOpcodes) + kFirstOf[family];
+  const OpInfo* const end = std::begin(kOpcodes) + kFirstOf[family + std::size_t{1}];
   const auto code = static_cast<Opcode>(family << 8 | op);
-  const auto* it =
-      std::lower_bound(std::begin(kOpcodes), std::end(kOpcodes), code,
-                       [](const OpInfo& info, Opcode wanted) { return info.opcode < wanted; });
-  return it != std::end(kOpcodes) && it->opcode == code ? it : nullptr;
+  it = std::lower_bound(it, end, code,
+                        [](const OpInfo& info, Opcode wanted) { return info.opcode < wanted; });
+  return it != end && it->opcode == code ? it : nullptr;
 }
 
 const OpInfo* find_mnemonic(std::string_view mnemonic) {
