@@ -12,19 +12,38 @@ namespace {
 
 constexpr std::uint64_t kFuel = 20'000;
 
-/// The translator's own text must always be a sound program.
+using pxos::cartridges::V0Program;
+using Linked = std::shared_ptr<const pxos::vm::LinkedProgram>;
+
+/// The translator's own text must always be a sound program. Assembling it costs more than all the
+/// rest, and most inputs have the program of the one before: that one is kept.
+Linked translated(const V0Program& program, bool compat) {
+  struct Kept {
+    std::string source;
+    std::uint32_t width = 0, height = 0;
+    Linked linked;
+  };
+  static Kept kept;
+  const pxos::cartridges::V0Options options{"f", compat, pxos::programs::read_include};
+  const std::string source = pxos::cartridges::v0_source(program, options);
+  const bool same =
+      kept.source == source && kept.width == program.width && kept.height == program.height;
+  if (same) return kept.linked;
+  auto linked = pxos::cartridges::link_v0(program, options);
+  PX_ASSERT(linked.has_value());
+  kept = {source, program.width, program.height, *std::move(linked)};
+  return kept.linked;
+}
+
 void translate_and_run(pxos::pixelfs::Image image, pxos::cartridges::V0Dialect dialect,
                        bool compat) {
   const auto program = pxos::cartridges::decode_v0(image, dialect);
   if (!program) return;
-  const auto linked =
-      pxos::cartridges::link_v0(*program, {"f", compat, pxos::programs::read_include});
-  PX_ASSERT(linked.has_value());
   pxos::ThreadPool pool(1);
   const std::atomic<bool> stop{false};
   static_cast<void>(pxos::cartridges::run_v0(
-      *linked, {pxos::tensor::available_kernels().front(), &pool, &stop, nullptr, kFuel, true},
-      image));
+      translated(*program, compat),
+      {pxos::tensor::available_kernels().front(), &pool, &stop, nullptr, kFuel, true}, image));
 }
 
 }  // namespace
