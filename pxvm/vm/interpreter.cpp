@@ -187,6 +187,8 @@ bool Interpreter::observe(std::size_t pc, std::int64_t& budget) {
     if (!(__VA_ARGS__)) PX_LEAVE(); \
     PX_NEXT();                      \
   }
+/// The same for one that may trap and does nothing else of these: the budget lasts.
+#define PX_CHECKED(Name, ...) PX_SCALAR(Name, if (!(__VA_ARGS__)) PX_LEAVE())
 /// Rows of numeric.def.
 #define PX_UNARY(Name, ...) PX_SCALAR(Name, regs[i->d] = value::Name(regs[i->a]))
 #define PX_BINARY(Name, ...) PX_SCALAR(Name, PX_COMPUTE(Name))
@@ -262,6 +264,7 @@ bool Interpreter::observe(std::size_t pc, std::int64_t& budget) {
 #define PX_DO_I64AddI regs[i->d] = regs[i->a] + static_cast<std::uint64_t>(std::int64_t{i->imm})
 #define PX_DO_I64Add PX_COMPUTE(I64Add)
 #define PX_DO_I64Mul PX_COMPUTE(I64Mul)
+#define PX_DO_I64Ne PX_COMPUTE(I64Ne)
 #define PX_DO_I64And PX_COMPUTE(I64And)
 #define PX_DO_I64Shl PX_COMPUTE(I64Shl)
 #define PX_DO_I64ShrU PX_COMPUTE(I64ShrU)
@@ -387,7 +390,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
                       PX_STORE(StF32, float, std::uint32_t) PX_STORE(StU16, std::uint8_t, std::uint16_t) PX_STORE(
                           StU32,
                           std::uint8_t, std::uint32_t) PX_STORE(StU64, std::uint8_t, std::uint64_t)
-                          PX_LOAD(LdS32, std::uint8_t, std::int32_t) PX_STEP(PxGet, op_pixel(*i)) PX_STEP(
+                          PX_LOAD(LdS32, std::uint8_t, std::int32_t) PX_CHECKED(PxGet, op_pixel(*i)) PX_STEP(
                               PxPut,
                               op_pixel(
                                   *i)) PX_STEP(PxFill,
@@ -417,7 +420,7 @@ std::size_t Interpreter::run_loop(std::size_t start) {
                                               PX_STORE_AT(StI32At, std::int32_t, std::uint32_t) PX_STORE_AT(
                                                   StF32At, float,
                                                   std::uint32_t) PX_STEP(Host, op_host(*i))
-                                                  PX_STEP(Bind, op_bind(*i)) PX_STEP(
+                                                  PX_CHECKED(Bind, op_bind(*i)) PX_STEP(
                                                       Tail,
                                                       op_rows(
                                                           *i,
