@@ -119,6 +119,9 @@ Result<int> run_exec(const ExecArguments& arguments) {
   std::atomic<bool> stop{false};
   ExecHostOptions world = arguments.host;
   if (arguments.window) world.window = fmt::format("{} - pxOS", linked->program().name);
+  // Nobody watches a given number of frames go by: they need no real time, and are the same each
+  // run.
+  if (world.frames != 0 && !arguments.window) world.virtual_clock = true;
   PX_TRY(const auto outside, ExecHost::create(world, stop));
   const std::vector<std::string> granted = {"console", "screen",  "clock",  "random", "keys",
                                             "mouse",   "gamepad", "tokens", "files"};
@@ -145,8 +148,10 @@ void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
                   "write the screen here whenever it is presented");
   verb.add_option("--scale", host.scale, "pixels of the screenshot per pixel of the screen")
       ->check(CLI::Range(1, 64));
-  verb.add_option("--frames,--steps", host.frames,
-                  "stop after so many pictures, and write the last one only; 0 = never");
+  verb.add_option(
+      "--frames,--steps", host.frames,
+      "stop after so many pictures, and write the last one only; without a window the clock "
+      "is virtual then; 0 = never");
   verb.add_option("--file", host.files, "NAME=PATH: a file that the program may read as NAME");
   verb.add_option("--output-file", host.outputs, "NAME=PATH: the same, to be written too");
   verb.add_option("--rom", host.rom, "the same as --file rom=PATH");
