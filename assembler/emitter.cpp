@@ -125,6 +125,7 @@ void Emitter::start_function(const FuncText& text) {
     const ScalarName name{reg, argument.span, std::nullopt, std::nullopt};
     if (fits && local_scalars_.emplace(argument.text, name).second) {
       local_taken_.set(reg);
+      assembly_.registers.push_back({argument.text, text.name.text, reg, argument.span, true});
       continue;
     }
     reporter_.error(argument.span, fmt::format("argument '{}' is the name of something else, or "

@@ -26,7 +26,11 @@ class Collector {
     for (std::size_t i = 0; i < program_.entries.size(); ++i) entry(i);
     for (const LabelPlace& label : assembly_.label_places) {
       if (program_.find_entry(label.name) != nullptr && label.scope.empty()) continue;
-      add("label", scoped(label.scope, label.name), fmt::format("{}", label.pc), label.span);
+      const bool function = label.scope.empty() && label.pc < program_.code.size() &&
+                            program_.code[label.pc].opcode() == isa::Opcode::kFrame;
+      add(function ? "function" : "label", scoped(label.scope, label.name),
+          fmt::format("{}", label.pc), label.span);
+      if (function) registers(label.name);
     }
     return std::move(rows_);
   }
@@ -95,6 +99,14 @@ class Collector {
     for (const NamedRegister& reg : assembly_.registers) {
       if (reg.entry == entry.name || (reg.entry.empty() && index == 0))
         add("register", scoped(reg.entry, reg.name), fmt::format("r{}", reg.reg), reg.declared);
+    }
+  }
+
+  /// Names that an entry or function gives to registers.
+  void registers(std::string_view owner) {
+    for (const NamedRegister& reg : assembly_.registers) {
+      if (reg.entry == owner)
+        add("register", scoped(owner, reg.name), fmt::format("r{}", reg.reg), reg.declared);
     }
   }
 
