@@ -2,7 +2,9 @@
 // and one by one, and on the checked machine, and all end the same way: same registers, same
 // memory, same fuel, or the same trap at the same instruction.
 //   pxos_verifier_fuzz [--count N] [--seed S] [CASE.pxt ...]    cases: programs to change at random
-// Exit code 1 and the program's text when they differ.
+//   pxos_verifier_fuzz --endless N [--seed S]     stops N programs that would run on; the longest
+//   wait
+// Exit code 1 and the program's text when they differ, or when one runs on for more than 100 ms.
 
 #include "assembler/disassembler.hpp"
 #include "checked_machine.hpp"
@@ -10,12 +12,15 @@
 #include "pxvm/isa/image.hpp"
 #include "random_program.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -66,6 +71,34 @@ class Differ {
       if (!problem.empty()) return fmt::format("entry {}: {}", entry.name, problem);
     }
     return "";
+  }
+
+  /// How long a program without end goes on once it is told to stop; nullopt for one that ends.
+  std::optional<double> stopping_ms(isa::VerifiedProgram verified) {
+    vm::LinkInputs inputs;
+    inputs.find_weight = [](const std::string&) { return std::nullopt; };
+    const auto linked = vm::link(std::move(verified), inputs);
+    if (!linked) return std::nullopt;
+    Side side(*linked, options(true));
+    if (!side.machine) return std::nullopt;
+    const isa::Entry& entry = (*linked)->program().entries.front();
+    side.run(entry);
+    if (side.machine->last_trap() != vm::TrapKind::kFuel) return std::nullopt;
+    vm::MachineOptions unlimited = options(true);
+    unlimited.fuel_per_call = 0;
+    Side endless(*linked, unlimited);
+    std::chrono::steady_clock::time_point told;
+    std::thread watch([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      told = std::chrono::steady_clock::now();
+      stop_.store(true);
+    });
+    endless.run(entry);
+    const auto ended = std::chrono::steady_clock::now();
+    watch.join();
+    stop_.store(false);
+    if (endless.machine->last_trap() != vm::TrapKind::kInterrupted) return std::nullopt;
+    return std::chrono::duration<double, std::milli>(ended - told).count();
   }
 
  private:
@@ -199,16 +232,39 @@ int run(std::uint64_t count, std::uint64_t seed, const std::vector<isa::Program>
   return tally.compared > 0 ? 0 : 1;
 }
 
+int stop_endless(std::uint64_t count, std::uint64_t seed) {
+  Differ differ;
+  CounterRng rng(seed);
+  double longest = 0;
+  for (std::uint64_t stopped = 0; stopped < count;) {
+    auto verified = isa::verify(random_program(rng));
+    if (!verified) continue;
+    const std::string text = assembler::disassemble(verified->program());
+    const auto ms = differ.stopping_ms(*std::move(verified));
+    if (!ms) continue;
+    ++stopped;
+    longest = std::max(longest, *ms);
+    if (*ms <= 100) continue;
+    fmt::print("{} ms to stop\n{}", *ms, text);
+    return 1;
+  }
+  fmt::print("{} endless programs stopped, the slowest after {:.2f} ms\n", count, longest);
+  return 0;
+}
+
 }  // namespace
 }  // namespace pxos::test
 
 int main(int count, char** words) {
-  std::uint64_t images = 10'000, seed = 1;
+  std::uint64_t images = 10'000, seed = 1, endless = 0;
   int at = 1;
   for (; at + 1 < count && std::string_view(words[at]).starts_with("--"); at += 2) {
     const std::string_view option = words[at];
-    if (option == "--count") images = std::strtoull(words[at + 1], nullptr, 10);
-    if (option == "--seed") seed = std::strtoull(words[at + 1], nullptr, 10);
+    const std::uint64_t value = std::strtoull(words[at + 1], nullptr, 10);
+    if (option == "--count") images = value;
+    if (option == "--seed") seed = value;
+    if (option == "--endless") endless = value;
   }
+  if (endless != 0) return pxos::test::stop_endless(endless, seed);
   return pxos::test::run(images, seed, pxos::test::read_cases(count - at, words + at));
 }
