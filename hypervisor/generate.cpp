@@ -98,6 +98,7 @@ class Generation {
       }
       PX_TRY(const bool done, next_token(*logits));
       if (done) break;
+      if (options_.between_tokens) PX_CHECK(options_.between_tokens());
       auto room = make_room();
       if (room) {
         logits = mount_.evaluate({&report_.tokens.back(), 1}, 1);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -99,6 +100,21 @@ struct Hypervisor::Impl {
   std::map<std::string, Slot> mounts;
   mutable std::shared_mutex table_mutex;  ///< guards `mounts`
   std::mutex run_mutex;                   ///< one guest at a time
+
+  /// A program that waits for its turn, between two tokens or when nothing runs.
+  struct PendingReload {
+    Mount* mount = nullptr;
+    LinkedReplacement replacement;
+    ReloadOptions options;
+    std::promise<Result<ReloadReport>> done;
+  };
+  Result<ReloadReport> apply(PendingReload& pending);
+  /// Requires: the run mutex is held.
+  void apply_pending();
+  std::mutex reload_mutex;               ///< one reload at a time
+  std::mutex pending_mutex;              ///< guards `pending`
+  std::atomic<bool> has_pending{false};  ///< so that a token costs one load
+  std::unique_ptr<PendingReload> pending;
 };
 
 Result<MountInfo> Hypervisor::Impl::mount(cartridges::Cartridge cartridge,
@@ -122,6 +138,50 @@ Result<MountInfo> Hypervisor::Impl::mount(cartridges::Cartridge cartridge,
   return info;
 }
 
+// Whoever draws the map holds the table's lock: it must not see the memory of the program that
+// goes.
+Result<ReloadReport> Hypervisor::Impl::apply(PendingReload& reload) {
+  Mount& mount = *reload.mount;
+  const auto start = Clock::now();
+  ReloadReport report;
+  report.position = mount.position();
+  {
+    const std::unique_lock lock(table_mutex);
+    map.remove_model(mount.name());
+    auto adopted = mount.adopt_program(std::move(reload.replacement));
+    PX_TRY(std::vector<infinite_map::RegionSpec> regions, mount.map_regions());
+    PX_CHECK(map.place_all(std::move(regions)));
+    PX_CHECK(adopted);
+  }
+  report.pause_seconds = seconds_since(start);
+  if (reload.options.replay && !mount.history().empty()) {
+    const auto replay_start = Clock::now();
+    const std::vector<std::int32_t> tokens = mount.history();
+    mount.rewind(0);
+    if (auto done = mount.evaluate(tokens, 1); !done) {
+      mount.rewind(0);  // a part of the conversation would be another one
+      return in_context("replay", std::move(done).error());
+    }
+    report.replay_seconds = seconds_since(replay_start);
+  }
+  report.mixed = mount.is_mixed();
+  note("reload", mount,
+       fmt::format("at token {}{}", report.position, report.mixed ? ", mixed" : ""),
+       report.pause_seconds + report.replay_seconds);
+  return report;
+}
+
+void Hypervisor::Impl::apply_pending() {
+  if (!has_pending.load(std::memory_order_relaxed)) return;
+  std::unique_ptr<PendingReload> mine;
+  {
+    const std::scoped_lock lock(pending_mutex);
+    mine = std::move(pending);
+    has_pending = false;
+  }
+  if (mine) mine->done.set_value(apply(*mine));
+}
+
 MountInfo Hypervisor::Impl::describe(const Slot& slot) const {
   const Mount& mount = *slot.mount;
   const cartridges::Manifest& manifest = mount.cartridge().manifest();
@@ -140,6 +200,7 @@ MountInfo Hypervisor::Impl::describe(const Slot& slot) const {
   info.position = mount.position();
   info.has_model = mount.has_model();
   info.has_chat = mount.chat_template() != nullptr;
+  info.mixed = mount.is_mixed();
   info.fast_path = mount.weights().slow_note().empty();
   info.notes = mount.notes;
   info.mount_seconds = slot.mount_seconds;
@@ -209,13 +270,48 @@ Result<AskReport> Hypervisor::ask(const std::string& name, std::string_view prom
   Result<AskReport> report;
   PX_CHECK(with_mount(name, [&](Mount& mount) -> Result<void> {
     const auto start = Clock::now();
-    report = generate(mount, prompt, options, impl_->stop);
+    AskOptions with_reloads = options;
+    with_reloads.between_tokens = [&]() -> Result<void> {
+      const std::int64_t before = mount.position();
+      impl_->apply_pending();
+      if (mount.position() != before)
+        return fail(Errc::kInterrupted, "the replay was interrupted: the conversation is empty");
+      return options.between_tokens ? options.between_tokens() : Result<void>();
+    };
+    report = generate(mount, prompt, with_reloads, impl_->stop);
     const std::string result =
         report ? fmt::format("{} tokens, {}", report->tokens.size(), to_string(report->finish))
                : report.error().message;
     impl_->note(report ? "ask" : "trap", mount, result, seconds_since(start));
     return {};
   }));
+  return report;
+}
+
+Result<ReloadReport> Hypervisor::reload(const std::string& name, isa::VerifiedProgram program,
+                                        const ReloadOptions& options) {
+  using namespace std::chrono_literals;
+  const std::scoped_lock one_at_a_time(impl_->reload_mutex);
+  PX_TRY(const std::shared_ptr<Mount> mount, impl_->find(name));
+  const auto start = Clock::now();
+  auto pending = std::make_unique<Impl::PendingReload>();
+  PX_TRY(pending->replacement, mount->link_program(std::move(program)));
+  const double link_seconds = seconds_since(start);
+  pending->mount = mount.get();
+  pending->options = options;
+  std::future<Result<ReloadReport>> done = pending->done.get_future();
+  {
+    const std::scoped_lock lock(impl_->pending_mutex);
+    impl_->pending = std::move(pending);
+    impl_->has_pending = true;
+  }
+  // A generation takes it between two tokens. Anything else that runs is waited for.
+  while (done.wait_for(2ms) != std::future_status::ready) {
+    const std::unique_lock run_lock(impl_->run_mutex, std::try_to_lock);
+    if (run_lock.owns_lock()) impl_->apply_pending();
+  }
+  PX_TRY(ReloadReport report, done.get());
+  report.link_seconds = link_seconds;
   return report;
 }
 

@@ -11,6 +11,7 @@
 #include "hypervisor/ports.hpp"
 #include "infinite_map/geometry.hpp"
 #include "pixelfs/png.hpp"
+#include "pxvm/isa/verify.hpp"
 #include "pxvm/text/logprobs.hpp"
 #include "pxvm/text/sampler.hpp"
 
@@ -58,6 +59,7 @@ struct MountInfo {
   std::int64_t position = 0;  ///< tokens in the conversation
   bool has_model = false;     ///< has a `forward` entry and a tokenizer: `ask` works
   bool has_chat = false;
+  bool mixed = false;              ///< the conversation was made by more than one program
   bool fast_path = true;           ///< every sheet is executed in place
   std::vector<std::string> notes;  ///< e.g. "sheet f32.0.pxi was re-saved: decoded, not mapped"
   double mount_seconds = 0;
@@ -83,6 +85,9 @@ struct AskOptions {
   std::int64_t logprobs = -1;  ///< report each token's, and this many likelier ones; -1 = none
   std::int64_t beams = 1;      ///< above 1: beam search in place of sampling
   ContextPolicy context_policy = ContextPolicy::kStop;
+  /// Runs on the calling thread between two tokens, when no instruction is under way; an error ends
+  /// the generation. The hypervisor sets it.
+  std::function<Result<void>()> between_tokens;
   /// Receives valid UTF-8 as it is generated, on the calling thread.
   std::function<void(std::string_view)> on_text;
 };
@@ -111,6 +116,19 @@ struct AskReport {
   std::vector<ReportedLogprob> logprobs;  ///< of tokens, where asked for
   std::vector<Beam> beams;                ///< best first, where asked for
   std::int64_t shifted_tokens = 0;        ///< that left the context (ContextPolicy::kShift)
+};
+
+struct ReloadOptions {
+  bool replay = false;  ///< evaluate the conversation again under the new program
+};
+
+/// What a reload cost. The guest stood still for `pause_seconds` only; linking went on beside it.
+struct ReloadReport {
+  double link_seconds = 0;
+  double pause_seconds = 0;
+  double replay_seconds = 0;
+  std::int64_t position = 0;  ///< tokens in the conversation at that moment
+  bool mixed = false;         ///< it now holds keys and values of both programs
 };
 
 /// One line of the execution log.
@@ -145,6 +163,12 @@ class Hypervisor {
   /// Generates text from `prompt` with the model of `name`.
   Result<AskReport> ask(const std::string& name, std::string_view prompt,
                         const AskOptions& options);
+  /// Puts another program in the place of the one that `name` runs, keeping its conversation. While
+  /// it generates, the change is made between two tokens; otherwise now. Waits until it is made.
+  /// Errors: those of linking, kUnsupported when regions or entries differ; then the old program
+  /// runs on.
+  Result<ReloadReport> reload(const std::string& name, isa::VerifiedProgram program,
+                              const ReloadOptions& options = {});
   /// Runs an entry that takes no arguments ("main"); console and screen go to the ports.
   Result<void> run_program(const std::string& name, std::string_view entry = "main");
 

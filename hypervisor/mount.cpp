@@ -1,24 +1,11 @@
 #include "hypervisor/mount.hpp"
 
-#include "pixelfs/png.hpp"
-#include "pxvm/isa/image.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <thread>
 
 namespace pxos::hypervisor {
-namespace {
-
-Result<tensor::KvFormat> cache_format(std::int64_t kv_bits) {
-  if (kv_bits == 8) return tensor::KvFormat::kQ8;
-  if (kv_bits == 16) return tensor::KvFormat::kF16;
-  if (kv_bits == 32) return tensor::KvFormat::kF32;
-  return fail(Errc::kUnsupported, "manifest: kv_bits is {}, expected 8, 16 or 32", kv_bits);
-}
-
-}  // namespace
 
 using cartridges::EntryKind;
 
@@ -66,55 +53,6 @@ std::optional<vm::WeightTensor> Mount::find_weight(const std::string& tensor_nam
   return weight;
 }
 
-Result<void> Mount::load_program(const MountContext& context, const MountLimits& limits) {
-  const auto programs = cartridge_.of_kind(EntryKind::kProgram);
-  if (programs.empty()) return fail(Errc::kInvalid, "cartridge '{}' carries no program", name_);
-  PX_TRY(program_picture_, pixelfs::decode_png(cartridge_.bytes(*programs.front())));
-  if (program_picture_.channels != 3) {
-    return fail(Errc::kInvalid, "{}: a program is an RGB picture, this one has {} channels",
-                programs.front()->name, program_picture_.channels);
-  }
-  PX_TRY(isa::Program program, isa::decode_program({program_picture_.width, program_picture_.height,
-                                                    program_picture_.pixels}));
-  PX_TRY(isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
-
-  const cartridges::Manifest& manifest = cartridge_.manifest();
-  vm::LinkInputs inputs;
-  inputs.integers = manifest.integers;
-  inputs.reals = manifest.reals;
-  inputs.memory_cap_bytes = limits.memory_bytes;
-  const auto kv_bits = manifest.integers.find("kv_bits");
-  if (kv_bits != manifest.integers.end()) {
-    PX_TRY(inputs.caches, cache_format(kv_bits->second));
-  }
-  inputs.find_weight = [this](const std::string& tensor_name) { return find_weight(tensor_name); };
-  constexpr std::int64_t kDefaultContext = 4096;
-  const auto trained = inputs.integers.find("ctx");
-  if (trained != inputs.integers.end()) {
-    context_length_ =
-        limits.context > 0 ? limits.context : std::min(trained->second, kDefaultContext);
-    if (context_length_ > trained->second) {
-      notes.push_back(fmt::format("context {} is longer than the {} the model knows",
-                                  context_length_, trained->second));
-    }
-    trained->second = context_length_;
-  }
-  if (limits.batch > 0) inputs.integers["batch"] = limits.batch;
-  PX_TRY(std::shared_ptr<const vm::LinkedProgram> linked, vm::link(std::move(verified), inputs));
-
-  pool_ = context.pool;
-  host_ = std::make_unique<GuestHost>(*context.ports, manifest.capabilities, 0);
-  host_->at_quiescent_point([this] { let_readers_in(); });
-  PX_TRY(session_, vm::Session::create(*linked));
-  PX_TRY(machine_, vm::Machine::create(linked, {context.kernels, context.pool, context.stop,
-                                                host_.get(), limits.fuel, context.fusion}));
-  machine_->attach(*session_);
-  for (std::size_t i = 0; i < linked->program().symbols.size(); ++i) {
-    if (linked->program().symbols[i].name == "T") batch_ = linked->dim_range[i].second;
-  }
-  return {};
-}
-
 Result<void> Mount::load_text() {
   const auto entries = cartridge_.of_kind(EntryKind::kTokenizer);
   if (!entries.empty()) {
@@ -159,6 +97,7 @@ std::int64_t Mount::vocabulary_size() const {
 
 void Mount::rewind(std::size_t length) {
   history_.resize(std::min(length, history_.size()));
+  if (history_.empty()) mixed_ = false;
   position_.store(static_cast<std::int64_t>(history_.size()));
 }
 

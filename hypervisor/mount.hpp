@@ -39,6 +39,12 @@ struct MountLimits {
   std::uint64_t memory_bytes = 0;
 };
 
+/// A program linked to a mount's weights, ready to take over.
+struct LinkedReplacement {
+  std::shared_ptr<const vm::LinkedProgram> program;
+  pixelfs::Image picture;  ///< for the map
+};
+
 class Mount {
  public:
   static constexpr std::int64_t kMaxLogitRows = 64;
@@ -67,6 +73,19 @@ class Mount {
   [[nodiscard]] ThreadPool& pool() const { return *pool_; }
   [[nodiscard]] std::int64_t context_length() const { return context_length_; }
   [[nodiscard]] std::int64_t vocabulary_size() const;
+  /// Rows of the longest step.
+  [[nodiscard]] std::int64_t batch() const { return batch_; }
+
+  /// Links another program to this mount's weights and numbers; changes nothing, from any thread.
+  /// Errors: those of linking; kUnsupported when its persistent regions or its entries are not
+  /// those of the program that runs.
+  Result<LinkedReplacement> link_program(isa::VerifiedProgram program) const;
+  /// Puts a linked program in the place of the running one, between two steps; registers and
+  /// activations begin anew, the session stays. Requires: it comes from link_program of this mount.
+  Result<void> adopt_program(LinkedReplacement replacement);
+  /// The session holds keys and values of more than one program: outside the determinism promise,
+  /// not to be saved. Ends when the session is empty.
+  [[nodiscard]] bool is_mixed() const { return mixed_; }
 
   /// Tokens whose keys and values are in the session, in order.
   [[nodiscard]] const std::vector<std::int32_t>& history() const { return history_; }
@@ -101,6 +120,9 @@ class Mount {
 
   Result<void> map_sheets();
   Result<void> load_program(const MountContext& context, const MountLimits& limits);
+  /// Numbers and weights that programs are linked to.
+  Result<void> prepare_inputs(const MountLimits& limits);
+  void find_batch();
   Result<void> load_text();
   std::optional<vm::WeightTensor> find_weight(const std::string& tensor_name) const;
   Result<void> step(std::span<const std::int32_t> tokens, std::int64_t n_out);
@@ -112,6 +134,8 @@ class Mount {
   std::optional<pixelfs::WeightSet> weights_;
   std::unique_ptr<GuestHost> host_;
   std::optional<vm::Session> session_;
+  vm::LinkInputs inputs_;
+  vm::MachineOptions machine_options_;
   std::optional<vm::Machine> machine_;
   bool has_tokenizer_ = false;
   std::future<Result<text::Tokenizer>> tokenizer_in_making_;
@@ -120,6 +144,7 @@ class Mount {
   ThreadPool* pool_ = nullptr;
   std::int64_t context_length_ = 0;
   std::int64_t batch_ = 0;
+  std::atomic<bool> mixed_{false};
   std::vector<std::int32_t> history_;
   std::atomic<std::int64_t> position_{0};
   mutable std::mutex step_mutex_;
