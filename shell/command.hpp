@@ -84,6 +84,7 @@ Result<void> command_ask(CommandContext& context, const std::vector<std::string>
 Result<void> command_chat(CommandContext& context, const std::vector<std::string>& words);
 Result<void> command_new(CommandContext& context, const std::vector<std::string>& words);
 Result<void> command_run(CommandContext& context, const std::vector<std::string>& words);
+Result<void> command_reload(CommandContext& context, const std::vector<std::string>& words);
 // commands_shell.cpp
 Result<void> command_help(CommandContext& context, const std::vector<std::string>& words);
 Result<void> command_map(CommandContext& context, const std::vector<std::string>& words);

@@ -111,4 +111,13 @@ Result<void> command_run(CommandContext& context, const std::vector<std::string>
   return result;
 }
 
+Result<void> command_reload(CommandContext& context, const std::vector<std::string>& words) {
+  if (words.empty() || (words.size() == 2 && words[1] != "replay"))
+    return fail(Errc::kUsage, "reload FILE.pxasm [replay]");
+  PX_TRY(const hypervisor::MountInfo mount, pick_mount(context, ""));
+  PX_TRY(const std::string told, context.system.reload(mount.name, words[0], {words.size() == 2}));
+  context.out.text(told + "\n", Style::kText);
+  return {};
+}
+
 }  // namespace pxos::shell

@@ -4,6 +4,7 @@
 #include "hypervisor/generate.hpp"
 #include "hypervisor/mount.hpp"
 #include "programs/programs.hpp"
+#include "shell/verbs/program_watch.hpp"
 
 #include <fstream>
 
@@ -142,6 +143,13 @@ Result<hypervisor::AskReport> RealSystem::ask(
   std::optional<Aside> aside;
   if (question.use_template && question.memory == Memory::kFresh) aside.emplace(*hypervisor, name);
   return hypervisor->ask(name, question.text, options);
+}
+
+Result<std::string> RealSystem::reload(const std::string& name, const std::filesystem::path& file,
+                                       const hypervisor::ReloadOptions& options) {
+  PX_TRY(hypervisor::Hypervisor* const hypervisor, up());
+  PX_TRY(const hypervisor::ReloadReport report, reload_file(*hypervisor, name, file, options));
+  return reload_text(file, report);
 }
 
 Result<void> RealSystem::forget(const std::string& name) {

@@ -31,6 +31,8 @@ class RealSystem final : public System {
   Result<hypervisor::AskReport> ask(const std::string& name, const Question& question,
                                     const std::function<void(std::string_view)>& on_text) override;
   Result<void> forget(const std::string& name) override;
+  Result<std::string> reload(const std::string& name, const std::filesystem::path& file,
+                             const hypervisor::ReloadOptions& options) override;
   Result<void> run_program(const std::string& name, std::string_view entry,
                            const GuestOutput& output) override;
   void interrupt() override;

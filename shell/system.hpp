@@ -68,6 +68,10 @@ class System {
   virtual Result<void> forget(const std::string& name) = 0;
   virtual Result<void> run_program(const std::string& name, std::string_view entry,
                                    const GuestOutput& output) = 0;
+  /// Makes a `.pxasm` file the program of a mounted model, between two tokens when it is answering.
+  /// Returns a line that says what it cost.
+  virtual Result<std::string> reload(const std::string& name, const std::filesystem::path& file,
+                                     const hypervisor::ReloadOptions& options) = 0;
   /// Makes what runs stop within 100 ms; harmless when nothing does.
   virtual void interrupt() = 0;
 

@@ -82,12 +82,26 @@ Blocks block_means(const TensorNumbers& numbers, std::int64_t most_side) {
   return blocks;
 }
 
-/// A store of one element: the row it lies in.
-RowRange row_of_store(const vm::Machine& machine, const isa::Instruction& instruction,
-                      const TensorView& view) {
-  const std::int64_t cols = std::max<std::int64_t>(view.dims[view.rank - 1U], 1);
-  const auto index = static_cast<std::int64_t>(machine.scalar(instruction.b));
-  return {index / cols, index >= 0 && index < view.elements() ? 1 : 0};
+/// Rows that an instruction of this opcode has written; none for bytes and integers.
+std::optional<RowRange> rows_written(const vm::Machine& machine, const isa::Instruction& i,
+                                     const TensorView& view) {
+  const std::int64_t rows = TensorNumbers(view).rows();
+  const auto scalar = [&](std::uint8_t reg) {
+    return static_cast<std::int64_t>(machine.scalar(reg));
+  };
+  switch (i.opcode()) {
+    case isa::Opcode::kKvAppend:
+      return RowRange{scalar(i.b), machine.tensor(i.a).dims[0]};
+    case isa::Opcode::kStF32:
+      return RowRange{scalar(i.b) / std::max<std::int64_t>(view.dims[view.rank - 1U], 1), 1};
+    case isa::Opcode::kStF32At: {  // its rows are slices along the first dimension
+      const std::int64_t slice = rows / std::max<std::int64_t>(view.dims[0], 1);
+      return RowRange{scalar(i.c) * slice, slice};
+    }
+    default:
+      if (view.element == TensorDecl::Element::kF32) return RowRange{0, rows};
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -226,14 +240,8 @@ std::vector<Written> written_by(const vm::Machine& machine, std::size_t pc) {
     const auto reg = static_cast<std::uint8_t>(isa::field_value(instruction, *info, operand.field));
     const TensorView& view = machine.tensor(reg);
     if (view.rank == 0) continue;
-    Written written{register_name(program, reg), view, {0, TensorNumbers(view).rows()}};
-    if (info->opcode == isa::Opcode::kStF32) {
-      written.rows = row_of_store(machine, instruction, view);
-    } else if (info->opcode == isa::Opcode::kKvAppend) {
-      written.rows = {static_cast<std::int64_t>(machine.scalar(instruction.b)),
-                      machine.tensor(instruction.a).dims[0]};
-    }
-    out.push_back(std::move(written));
+    const auto rows = rows_written(machine, instruction, view);
+    if (rows) out.push_back({register_name(program, reg), view, *rows});
   }
   return out;
 }

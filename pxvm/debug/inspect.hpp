@@ -59,7 +59,7 @@ struct TensorSummary {
 /// Large tensors: a pixel is the mean of its block; small ones: a block of pixels per element.
 [[nodiscard]] isa::RgbImage heat_map(const TensorNumbers& numbers, std::uint32_t most_side = 512);
 
-/// What an instruction that has just run wrote into tensors.
+/// What an instruction that has just run wrote into tensors of reals.
 struct Written {
   std::string name;
   vm::TensorView view;

@@ -68,6 +68,10 @@ Result<std::int64_t> Timeline::call(vm::Machine& machine, isa::HostCall call, st
   return event.result;
 }
 
+void Timeline::turn(vm::Machine& machine) {
+  if (host_ != nullptr && step_ > frontier_) host_->turn(machine);
+}
+
 Result<void> Timeline::begin_call(std::size_t index) {
   const GuestCall& call = calls_[index].call;
   for (const GuestCall::Input& input : call.inputs) {
@@ -104,7 +108,9 @@ Result<Halt> Timeline::advance(std::uint64_t limit, const std::vector<bool>* pla
   while (true) {
     if (at_end_ || step_ >= limit) return step_ >= limit ? Halt::kStep : Halt::kEnd;
     if (fault_) return Halt::kTrap;
+    const Snapshot* change = next_change();
     limit_ = std::min(limit, next_snapshot_);
+    if (change != nullptr) limit_ = std::min(limit_, change->step);
     const Result<RunState> state = machine_.resume();
     if (!state) {  // the instruction was not made
       --step_;
@@ -116,6 +122,7 @@ Result<Halt> Timeline::advance(std::uint64_t limit, const std::vector<bool>* pla
     }
     frontier_ = std::max(frontier_, step_);
     if (fault_ || at_end_) continue;
+    if (change != nullptr && step_ == change->step) PX_CHECK(restore(*change));
     if (step_ >= next_snapshot_) take_snapshot();
     if (interrupted_.exchange(false)) return Halt::kInterrupted;
     if (*state == RunState::kPaused && places != nullptr && (*places)[machine_.pc()])
@@ -183,6 +190,54 @@ std::size_t Timeline::snapshot_at(std::uint64_t step) const {
   return static_cast<std::size_t>(after - snapshots_.begin()) - 1;
 }
 
+Timeline::Snapshot Timeline::make_snapshot(const Snapshot* previous) {
+  Snapshot snapshot{step_, call_, last_pc_, machine_.registers(), {}, 0, false};
+  snapshot.memory = capture(previous != nullptr ? &previous->memory : nullptr);
+  for (std::size_t i = 0; i < snapshot.memory.size(); ++i)
+    snapshot.own_bytes +=
+        snapshot.memory[i].own_bytes(previous != nullptr ? &previous->memory[i] : nullptr);
+  return snapshot;
+}
+
+const Timeline::Snapshot* Timeline::next_change() const {
+  for (std::size_t i = snapshot_at(step_) + 1; i < snapshots_.size(); ++i) {
+    if (snapshots_[i].is_change) return &snapshots_[i];
+  }
+  return nullptr;
+}
+
+Result<void> Timeline::try_change(const std::function<Result<void>(vm::Machine&)>& edit) {
+  vm::MachineRegisters registers = machine_.registers();
+  registers.state = RunState::kPaused;
+  registers.trap = {};
+  PX_CHECK(machine_.set_registers(registers));
+  PX_CHECK(edit(machine_));
+  if (machine_.state() != RunState::kPaused)
+    return fail(Errc::kUsage, "the machine would not be in the middle of a call");
+  return {};
+}
+
+Result<void> Timeline::change(const std::function<Result<void>(vm::Machine&)>& edit) {
+  if (at_end_) return fail(Errc::kUsage, "the last call is over: go back into it first");
+  const std::uint64_t here = step_;
+  if (auto done = try_change(edit); !done) {
+    PX_CHECK(restore(snapshots_[snapshot_at(here)]));
+    PX_TRY(const Halt back, advance(here, nullptr));
+    static_cast<void>(back);
+    return done;
+  }
+  fault_.reset();
+  const auto is_later = [here](const auto& thing) { return thing.step > here; };
+  std::erase_if(snapshots_, [here](const Snapshot& snapshot) { return snapshot.step >= here; });
+  std::erase_if(host_events_, is_later);
+  calls_.resize(call_ + 1);
+  source_is_dry_ = false;
+  frontier_ = here;
+  snapshots_.push_back(make_snapshot(snapshots_.empty() ? nullptr : &snapshots_.back()));
+  snapshots_.back().is_change = true;
+  return {};
+}
+
 void Timeline::take_snapshot() {
   const auto now = Clock::now();
   const auto took = now - last_snapshot_time_;
@@ -192,12 +247,8 @@ void Timeline::take_snapshot() {
   const std::size_t at = snapshots_.empty() ? 0 : snapshot_at(step_) + 1;
   const Snapshot* previous = at == 0 ? nullptr : &snapshots_[at - 1];
   if (previous == nullptr || previous->step != step_) {
-    Snapshot snapshot{step_, call_, last_pc_, machine_.registers(), {}, 0};
-    snapshot.memory = capture(previous != nullptr ? &previous->memory : nullptr);
-    for (std::size_t i = 0; i < snapshot.memory.size(); ++i)
-      snapshot.own_bytes +=
-          snapshot.memory[i].own_bytes(previous != nullptr ? &previous->memory[i] : nullptr);
-    snapshots_.insert(snapshots_.begin() + static_cast<std::ptrdiff_t>(at), std::move(snapshot));
+    snapshots_.insert(snapshots_.begin() + static_cast<std::ptrdiff_t>(at),
+                      make_snapshot(previous));
     thin_out();
   }
   last_snapshot_time_ = Clock::now();
@@ -211,7 +262,7 @@ void Timeline::thin_out() {
   if (!too_many) return;
   std::vector<Snapshot> kept;
   for (std::size_t i = 0; i < snapshots_.size(); ++i) {
-    if (i < snapshots_.size() / 2 && i % 2 == 1) continue;
+    if (i < snapshots_.size() / 2 && i % 2 == 1 && !snapshots_[i].is_change) continue;
     Snapshot& snapshot = snapshots_[i];
     snapshot.own_bytes = 0;
     for (std::size_t part = 0; part < snapshot.memory.size(); ++part)

@@ -100,6 +100,12 @@ class Timeline final : private vm::DebugPort, private vm::HostPort {
   /// To any step; beyond the frontier the guest runs on.
   Result<Halt> seek(std::uint64_t step);
 
+  /// Changes the machine by hand at this step. What had come after is forgotten; who goes back
+  /// beyond the change and forward again meets it. A fault is taken back: the instruction is tried
+  /// again. Errors: kUsage at the end, or when `edit` leaves the machine not paused; those of
+  /// `edit`; then nothing is changed.
+  Result<void> change(const std::function<Result<void>(vm::Machine&)>& edit);
+
   /// Makes a run stop soon. Async-signal-safe.
   void interrupt() { interrupted_.store(true, std::memory_order_relaxed); }
 
@@ -121,6 +127,7 @@ class Timeline final : private vm::DebugPort, private vm::HostPort {
     vm::MachineRegisters registers;
     std::array<MemoryImage, 2> memory;
     std::uint64_t own_bytes = 0;
+    bool is_change = false;  ///< made by change(): no replay leads to it
   };
 
   Timeline(vm::Machine& machine, CallSource source, const TimelineOptions& options);
@@ -128,6 +135,8 @@ class Timeline final : private vm::DebugPort, private vm::HostPort {
   bool before(std::size_t pc) override;
   Result<std::int64_t> call(vm::Machine& machine, isa::HostCall call, std::int64_t a,
                             std::int64_t b, std::int64_t c) override;
+
+  void turn(vm::Machine& machine) override;
 
   /// Runs until `limit` steps are made or a place is next. kStep for both.
   Result<Halt> advance(std::uint64_t limit, const std::vector<bool>* places);
@@ -139,6 +148,10 @@ class Timeline final : private vm::DebugPort, private vm::HostPort {
   Result<Halt> scan(StopCheck& check, std::uint64_t limit, std::optional<std::uint64_t>* last_hit);
   [[nodiscard]] std::array<MemoryImage, 2> capture(const std::array<MemoryImage, 2>* previous);
   void take_snapshot();
+  [[nodiscard]] Snapshot make_snapshot(const Snapshot* previous);
+  /// The next change() after this step.
+  [[nodiscard]] const Snapshot* next_change() const;
+  Result<void> try_change(const std::function<Result<void>(vm::Machine&)>& edit);
   void thin_out();
   Result<void> restore(const Snapshot& snapshot);
   /// Index of the last snapshot that is not after `step`.

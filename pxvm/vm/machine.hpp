@@ -153,9 +153,12 @@ class Machine {
 
   /// Of the window: the registers of the function that runs, or of the entry.
   [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return slots()[window_ + reg]; }
+  /// Changes a register of the window by hand, between two instructions.
+  void set_scalar(std::uint8_t reg, std::uint64_t bits) { slots()[window_ + reg] = bits; }
   /// The calls under way, outermost first; of a trapped machine those it died in.
   [[nodiscard]] std::span<const CallFrame> calls() const { return {call_frames(), depth_}; }
   [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
+  [[nodiscard]] std::shared_ptr<const LinkedProgram> linked_program() const { return linked_; }
   [[nodiscard]] std::uint64_t fuel_used() const { return fuel_used_; }
   /// The stop flag is set: a host call that waits should come back.
   [[nodiscard]] bool stopping() const { return options_.stop->load(std::memory_order_relaxed); }

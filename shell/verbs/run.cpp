@@ -8,6 +8,7 @@
 #include "shell/format.hpp"
 #include "shell/interrupt_signal.hpp"
 #include "shell/terminal_output.hpp"
+#include "shell/verbs/program_watch.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 #include "shell/worker.hpp"
@@ -48,6 +49,9 @@ struct Options {
   std::int64_t beams = 1;
   std::int64_t logprobs = -1;
   std::vector<std::string> stop;
+  std::string program;
+  bool watch = false;
+  bool replay = false;
   bool chat = false;
   bool json = false;
 };
@@ -232,6 +236,24 @@ Result<void> refuse_without_tokenizer(hypervisor::Mount& mount) {
               mount.name());
 }
 
+/// --program: before the first token, and with --watch whenever the file is saved.
+Result<std::unique_ptr<ProgramWatch>> take_program(const Options& options, Mounted& mounted) {
+  if (options.program.empty()) {
+    if (options.watch) return fail(Errc::kUsage, "run: --watch needs --program");
+    return std::unique_ptr<ProgramWatch>();
+  }
+  // First the watch: what is saved while the file is read for the first time counts, too.
+  const auto say = [](const std::string& text) { fmt::print(stderr, "\n{}\n", printable(text)); };
+  std::unique_ptr<ProgramWatch> watch;
+  if (options.watch)
+    watch = std::make_unique<ProgramWatch>(*mounted.hypervisor, mounted.info.name, options.program,
+                                           ProgramWatch::Options{{options.replay}, say});
+  PX_TRY(const hypervisor::ReloadReport report,
+         reload_file(*mounted.hypervisor, mounted.info.name, options.program, {}));
+  fmt::print(stderr, "{}\n", reload_text(options.program, report));
+  return watch;
+}
+
 Result<int> run(const Options& options) {
   TerminalOutput out(stdout, stderr, colours_for(stdout), terminal_columns(stdout));
   hypervisor::HostPorts ports;
@@ -239,6 +261,7 @@ Result<int> run(const Options& options) {
   ports.present = [&](const pixelfs::Image& image) { out.picture(image, ""); };
   PX_TRY(Mounted mounted, mount_cartridge(options.mount, ports));
   for (const std::string& note : mounted.info.notes) out.note(note);
+  PX_TRY(const auto watch, take_program(options, mounted));
   if (mounted.info.has_model) return answer(options, mounted);
   PX_CHECK(mounted.hypervisor->with_mount(mounted.info.name, refuse_without_tokenizer));
   PX_CHECK(interruptible<void>(*mounted.hypervisor, [&] {
@@ -302,6 +325,12 @@ void add_answer(CLI::App& app, Options& options) {
   app.add_option("--stop", options.stop, "text that ends the answer; may be given again")
       ->take_all()
       ->allow_extra_args(false);
+  app.add_option("--program", options.program,
+                 "run the weights under this .pxasm instead of the cartridge's own program");
+  app.add_flag("--watch", options.watch,
+               "with --program: take the file again, between two tokens, whenever it is saved");
+  app.add_flag("--replay", options.replay,
+               "with --watch: evaluate the conversation again under the new program");
   app.add_flag("--chat", options.chat, "ask through the model's chat template");
   app.add_flag("--json", options.json, "one JSON object: text, tokens, times, why it ended");
 }

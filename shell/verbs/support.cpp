@@ -53,6 +53,27 @@ Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Ima
   return write_file_atomic(path, png);
 }
 
+Result<assembler::AssembleResult> assemble_file(const std::filesystem::path& path) {
+  PX_TRY(const ByteVector bytes, read_file(path));
+  assembler::AssembleOptions options;
+  options.source = {path.string(), std::string(as_text(bytes))};
+  // A copy of a program elsewhere still finds what it includes.
+  options.include = [folder = path.parent_path()](std::string_view name) -> Result<std::string> {
+    const auto text = read_file(folder / name);
+    if (!text && text.error().code == Errc::kNotFound) return programs::read_include(name);
+    if (!text) return tl::unexpected<Error>(text.error());
+    return std::string(as_text(*text));
+  };
+  return assembler::assemble(options);
+}
+
+Result<isa::VerifiedProgram> assembled_program(const assembler::AssembleResult& result) {
+  if (result.program) return *result.program;
+  std::string text = assembler::render_all(result.diagnostics, result.sources);
+  while (text.ends_with('\n')) text.pop_back();
+  return fail(Errc::kInvalid, "{}", text);
+}
+
 Result<isa::Program> read_program(const std::filesystem::path& path) {
   std::error_code ignored;
   const programs::EmbeddedProgram* shipped = programs::find(path.string());
@@ -60,17 +81,8 @@ Result<isa::Program> read_program(const std::filesystem::path& path) {
     return picture_program(shipped->png);
   PX_TRY(const ByteVector bytes, read_file(path));
   if (!pixelfs::is_png(bytes)) {
-    // A copy of a program elsewhere still finds what it includes.
-    const auto include = [folder =
-                              path.parent_path()](std::string_view name) -> Result<std::string> {
-      const auto text = read_file(folder / name);
-      if (!text && text.error().code == Errc::kNotFound) return programs::read_include(name);
-      if (!text) return tl::unexpected<Error>(text.error());
-      return std::string(as_text(*text));
-    };
-    PX_TRY(const isa::VerifiedProgram program,
-           assembler::assemble_or_error(
-               {{path.string(), std::string(as_text(bytes))}, include, true}));
+    PX_TRY(const assembler::AssembleResult result, assemble_file(path));
+    PX_TRY(const isa::VerifiedProgram program, assembled_program(result));
     return program.program();
   }
   const auto decode = [&]() -> Result<isa::Program> {

@@ -2,6 +2,7 @@
 // What several verbs share: files and pictures by path, programs, a mounted cartridge, progress on
 // stderr.
 
+#include "assembler/assembler.hpp"
 #include "cartridges/import/import.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
 #include "hypervisor/hypervisor.hpp"
@@ -28,6 +29,11 @@ Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Ima
 /// from a cartridge (its first program); where there is no such file, the one of this name that
 /// ships with pxos.
 Result<isa::Program> read_program(const std::filesystem::path& path);
+/// Assembles a `.pxasm` file; mistakes are diagnostics of the result. What it includes is looked
+/// for beside it, then among the programs that ship.
+Result<assembler::AssembleResult> assemble_file(const std::filesystem::path& path);
+/// The program of an assembly that succeeded. Errors: the diagnostics, rendered.
+Result<isa::VerifiedProgram> assembled_program(const assembler::AssembleResult& result);
 /// The program as the PNG a cartridge carries.
 Result<ByteVector> program_png(const isa::Program& program);
 

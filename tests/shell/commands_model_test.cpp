@@ -49,6 +49,19 @@ TEST_CASE_METHOD(fake::CommandFixture, "An interrupt that came too early is repe
   CHECK(system.interrupts > 0);
 }
 
+TEST_CASE_METHOD(fake::CommandFixture, "reload gives the model another program", "[shell]") {
+  CHECK(run("reload a.pxasm").error().code == Errc::kNotFound);
+  store("small.pxa");
+  REQUIRE(run("mount small"));
+  REQUIRE(run("reload a.pxasm"));
+  REQUIRE(run("reload b.pxasm replay"));
+  CHECK(system.reloads == std::vector<std::string>{"small a.pxasm", "small b.pxasm replay"});
+  CHECK(out.all.find("took over at token 3") != std::string::npos);
+  CHECK(run("reload").error().code == Errc::kUsage);
+  CHECK(run("reload a.pxasm now").error().code == Errc::kUsage);
+  CHECK(run("reload nothing").error().code == Errc::kNotFound);
+}
+
 TEST_CASE_METHOD(fake::CommandFixture, "run shows a program's text and screen", "[shell]") {
   REQUIRE(run("mount welcome"));
   out.pictures.clear();

@@ -18,6 +18,7 @@ class FakeSystem final : public System {
   std::atomic<bool> endless{false};
   /// An interrupt that comes before the model runs is lost, as in the real system.
   std::atomic<bool> stop{false};
+  std::vector<std::string> reloads;
   std::atomic<int> interrupts{0};
   std::atomic<bool> running{false};
   std::vector<Question> questions;
@@ -75,6 +76,12 @@ class FakeSystem final : public System {
     }
     report.decode_seconds = 0.5;
     return report;
+  }
+  Result<std::string> reload(const std::string& name, const std::filesystem::path& file,
+                             const hypervisor::ReloadOptions& options) override {
+    reloads.push_back(name + " " + file.string() + (options.replay ? " replay" : ""));
+    if (file.extension() != ".pxasm") return fail(Errc::kNotFound, "{}: none", file.string());
+    return file.string() + ": took over at token 3";
   }
   Result<void> forget(const std::string& name) override {
     PX_CHECK(info(name));

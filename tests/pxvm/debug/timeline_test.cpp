@@ -238,6 +238,40 @@ TEST_CASE("a trap stands before the instruction that makes it, and is met again"
   }
 }
 
+TEST_CASE("a change by hand is met again on every way forward", "[debug]") {
+  Fixture fixture(often());
+  Timeline& timeline = *fixture.timeline;
+  fixture.seek(50);  // into the second call
+  const auto add_seven = [](vm::Machine& machine) -> Result<void> {
+    machine.set_scalar(20, machine.scalar(20) + 7);
+    return {};
+  };
+  fixture.seek(20);
+  const ByteVector before = fixture.state();
+  REQUIRE(timeline.change(add_seven));
+  CHECK(timeline.frontier() == 20);
+  fixture.asked = 1;  // the second call is forgotten
+  fixture.seek(35);
+  const ByteVector after = fixture.state();
+  CHECK(timeline.machine().scalar(20) == 7);
+  fixture.seek(5);
+  CHECK(timeline.machine().scalar(20) == 0);
+  fixture.seek(100);  // thins snapshots out on the way
+  fixture.seek(19);
+  fixture.seek(35);
+  CHECK((fixture.state() == after));
+  fixture.seek(20);
+  CHECK((fixture.state() != before));
+
+  const auto refuse = [&](vm::Machine& machine) -> Result<void> {
+    REQUIRE(add_seven(machine));
+    return fail(Errc::kUsage, "no");
+  };
+  CHECK_FALSE(timeline.change(refuse));
+  CHECK(timeline.machine().scalar(20) == 7);
+  CHECK(timeline.frontier() == 100);
+}
+
 TEST_CASE("an interrupt stops an endless loop", "[debug]") {
   Guest guest;
   auto machine = guest.load(".program e\n.entry main()\nagain:\n    br again\n");
