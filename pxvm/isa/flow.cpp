@@ -83,6 +83,7 @@ void Flow::find_slots() {
   slot_of_.fill(-1);
   for (const Instruction& instruction : program_.code) {
     const OpInfo* info = find_opcode(instruction.family, instruction.op);
+    calls_ |= instruction.opcode() == Opcode::kCall;
     if (info == nullptr || !sets_view(*info) || slot_of_[instruction.d] >= 0) continue;
     // A home never changes: a view instruction that tries to is wrong and has no effect.
     if (at_entry_[instruction.d].status == Status::kKnown) continue;

@@ -64,6 +64,8 @@ class Flow {
   using Registers = std::function<RegisterCell(std::uint8_t)>;
   void for_each(const std::function<void(std::size_t pc, const Registers&)>& visit) const;
 
+  /// Some instruction of the program sets `reg`, and some call may come between.
+  [[nodiscard]] bool may_lose(std::uint8_t reg) const { return calls_ && slot_of_[reg] >= 0; }
   /// The declaration whose home `reg` is.
   [[nodiscard]] std::optional<std::uint16_t> home_of(std::uint8_t reg) const {
     return home_decl_[reg];
@@ -94,6 +96,7 @@ class Flow {
   std::array<std::optional<std::uint16_t>, 256> home_decl_{};
   std::array<std::int16_t, 256> slot_of_{};  ///< -1 = never changes
   std::size_t slots_ = 0;
+  bool calls_ = false;                        ///< the program has calls
   std::vector<bool> leader_;                  ///< per pc: a block starts here
   std::vector<std::optional<State>> states_;  ///< per block, at its start
   std::vector<std::uint32_t> block_of_;       ///< per pc; valid at leaders

@@ -255,16 +255,25 @@ class OperandChecker {
     return decl ? program_.tensors[*decl].name : fmt::format("t{}", reg);
   }
 
+  /// Why a register may be unset that is set somewhere.
+  std::string_view lost(std::uint8_t reg) const {
+    return flow_.may_lose(reg) ? "; a call does not keep tensor registers" : "";
+  }
+
   bool check_operand(std::size_t pc, const Used& used) {
     const Field field = used.operand.field;
     switch (used.cell.status) {
       case Status::kKnown:
         return check_type(pc, used) && check_access(pc, used);
       case Status::kUnset:
-        report(pc, field, home_name(used.reg) + " is used, but nothing has set it");
+        report(
+            pc, field,
+            home_name(used.reg) + " is used, but nothing has set it" + std::string(lost(used.reg)));
         return false;
       case Status::kPartly:
-        report(pc, field, home_name(used.reg) + " is not set on every path that leads here");
+        report(pc, field,
+               home_name(used.reg) + " is not set on every path that leads here" +
+                   std::string(lost(used.reg)));
         return false;
       case Status::kMixed:
         report(pc, field, home_name(used.reg) + " has different types on the paths that lead here");
