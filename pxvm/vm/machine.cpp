@@ -262,7 +262,6 @@ Result<void> Machine::call(std::string_view entry, const CallArguments& argument
   return {};
 }
 
-/// " ([4, 8], r2 = 99)": shapes of tensors, values of registers that were read.
 std::string Machine::operand_values(const isa::Instruction& instruction) const {
   const isa::OpInfo* info = isa::find_opcode(instruction.family, instruction.op);
   std::string out;

@@ -155,6 +155,9 @@ class Machine {
   [[nodiscard]] std::uint64_t scalar(std::uint8_t reg) const { return slots()[window_ + reg]; }
   /// Changes a register of the window by hand, between two instructions.
   void set_scalar(std::uint8_t reg, std::uint64_t bits) { slots()[window_ + reg] = bits; }
+  /// " ([4, 8], r2 = 99)": shapes of the tensors that an instruction of this program is about to
+  /// use, and values of the scalar registers that it reads; empty when there are none.
+  [[nodiscard]] std::string operand_values(const isa::Instruction& instruction) const;
   /// The calls under way, outermost first; of a trapped machine those it died in.
   [[nodiscard]] std::span<const CallFrame> calls() const { return {call_frames(), depth_}; }
   [[nodiscard]] const LinkedProgram& linked() const { return *linked_; }
@@ -178,7 +181,6 @@ class Machine {
   /// Sets `view` to element `index` of a declaration. Errors: as make_view.
   Result<void> bind_view(std::size_t decl, std::int64_t index, TensorView& view) const;
   Result<TensorView> make_view(std::size_t decl, std::int64_t index) const;
-  [[nodiscard]] std::string operand_values(const isa::Instruction& instruction) const;
   Error trap_error(std::size_t pc) const;
 
   std::shared_ptr<const LinkedProgram> linked_;

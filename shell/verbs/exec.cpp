@@ -5,6 +5,7 @@
 #include "pxvm/vm/profile.hpp"
 #include "shell/interrupt_signal.hpp"
 #include "shell/verbs/exec_host.hpp"
+#include "shell/verbs/exec_trace.hpp"
 #include "shell/verbs/exec_v0.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -30,6 +31,7 @@ struct ExecArguments {
   bool window = false;
   bool plan = false;
   bool profile = false;
+  bool trace = false;
   ExecHostOptions host;
   ExecV0Options v0;
 };
@@ -133,6 +135,8 @@ Result<int> run_exec(const ExecArguments& arguments) {
   machine.attach(session);
   vm::Profile profile;
   if (arguments.profile) machine.set_profile(&profile);
+  ExecTrace trace(machine);
+  if (arguments.trace) machine.set_debug(&trace);
   const auto done = call_interruptible(machine, arguments.entry, *outside, stop);
   if (!outside->answer().empty()) fmt::print("{}\n", fmt::join(outside->answer(), " "));
   if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
@@ -193,6 +197,8 @@ VerbAction setup_exec(CLI::App& verb) {
   verb.add_option("--fuel", arguments->fuel, "instruction budget; 0 = none");
   verb.add_flag("--plan", arguments->plan,
                 "print the fused groups instead of running; cartridges too");
+  verb.add_flag("--trace", arguments->trace,
+                "print every instruction and what it reads on stderr, before it runs");
   verb.add_flag("--profile", arguments->profile, "print calls and times of every operation");
   setup_exec_host(verb, *arguments);
   setup_exec_v0(verb, arguments->v0);

@@ -183,6 +183,15 @@ pictures:
         picture = (self.folder / "seen.png").read_bytes()
         self.assertEqual((12, 8), struct.unpack(">II", picture[16:24]))
 
+    def test_a_trace_shows_what_every_instruction_reads(self):
+        self.write("t.pxasm", ".entry main()\n    i64.const r3, 7\n    call f, r3\n    halt\n"
+                   ".func f(a)\n    i64.mul a, a, a\n    ret\n")
+        done = subprocess.run([PXOS, "exec", "--trace", "t.pxasm"], cwd=self.folder, capture_output=True, text=True,
+                              timeout=SECONDS, check=True)
+        self.assertEqual("", done.stdout)
+        self.assertEqual(["i64.const r3, 7", "call L3, r3", "i64.mul r0, r0, r0 (r0 = 7, r0 = 7)", "ret", "halt"],
+                         [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()])
+
     def test_an_endless_program_is_interrupted_at_once(self):
         self.write("endless.pxasm", ".entry main()\nagain:\n    call f, r0\n    br again\n.func f\n    ret\n")
         running = subprocess.Popen([PXOS, "exec", "endless.pxasm"], cwd=self.folder, stderr=subprocess.PIPE)
