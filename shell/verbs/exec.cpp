@@ -77,6 +77,16 @@ Result<void> call_interruptible(vm::Machine& machine, const std::string& entry, 
   return result;
 }
 
+/// "a, b, c", or "none".
+std::string parameter_names(const isa::Program& program) {
+  std::vector<std::string> names;
+  for (const isa::Symbol& symbol : program.symbols) {
+    if (symbol.kind == isa::Symbol::Kind::kRealParam || symbol.kind == isa::Symbol::Kind::kIntParam)
+      names.push_back(symbol.name);
+  }
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
 /// "NAME=VALUE" for a parameter that the program has.
 Result<void> set_parameter(const std::string& text, const isa::Program& program,
                            vm::LinkInputs& inputs) {
@@ -88,7 +98,8 @@ Result<void> set_parameter(const std::string& text, const isa::Program& program,
   const bool is_integer =
       symbol != program.symbols.end() && symbol->kind == isa::Symbol::Kind::kIntParam;
   if (!is_real && !is_integer)
-    return fail(Errc::kUsage, "--set {}: the program has no parameter '{}'", text, name);
+    return fail(Errc::kUsage, "--set {}: no parameter '{}' in the program, it has: {}", text, name,
+                parameter_names(program));
   const char* first = text.data() + std::min(name.size() + 1, text.size());
   const char* last = text.data() + text.size();
   const auto [end, problem] = is_real ? std::from_chars(first, last, inputs.reals[name])
@@ -140,6 +151,7 @@ Result<int> run_exec(const ExecArguments& arguments) {
   const auto done = call_interruptible(machine, arguments.entry, *outside, stop);
   if (!outside->answer().empty()) fmt::print("{}\n", fmt::join(outside->answer(), " "));
   if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
+  if (!outside->drawn()) return tl::unexpected<Error>(outside->drawn().error());
   if (!done && !outside->finished()) return tl::unexpected<Error>(done.error());
   return 0;
 }

@@ -51,7 +51,11 @@ Result<void> ExecHost::add_file(const std::string& text, bool writable) {
   if (mark == 0 || mark == std::string::npos || mark + 1 == text.size())
     return fail(Errc::kUsage, "'{}': a file is given as NAME=PATH", text);
   const std::string name = text.substr(0, mark);
-  if (!files_.emplace(name, File{text.substr(mark + 1), writable}).second)
+  const std::filesystem::path path = text.substr(mark + 1);
+  std::error_code problem;
+  if (!writable && !std::filesystem::is_regular_file(path, problem))
+    return fail(Errc::kNotFound, "{}: no such file", path.string());
+  if (!files_.emplace(name, File{path, writable}).second)
     return fail(Errc::kUsage, "the file name '{}' is given twice", name);
   return {};
 }
@@ -97,7 +101,10 @@ bool ExecHost::is_held(std::int64_t key) const {
 void ExecHost::connect() {
   ports_.console = [](std::string_view text) { fmt::print("{}", text); };
   ports_.present = [this](const pixelfs::Image& image) { present(image); };
-  ports_.key_down = [this](std::int64_t key) { return is_held(key); };
+  ports_.key_down = [this](std::int64_t key) {
+    warn_without_keys();
+    return is_held(key);
+  };
   ports_.next_key = [this] { return next_key(); };
   ports_.mouse = [this] { return window_ ? window_->mouse() : hypervisor::HostPorts::Mouse{}; };
   ports_.tokens = options_.tokens;
@@ -130,15 +137,22 @@ void ExecHost::present(const pixelfs::Image& image) {
   if (options_.frames == 0 || finished()) take_screenshot(image);
 }
 
-void ExecHost::take_screenshot(const pixelfs::Image& image) const {
-  if (options_.screenshot.empty()) return;
-  if (!write_picture(options_.screenshot, enlarged(image, std::max(options_.scale, 1U))))
-    fmt::print(stderr, "pxos: {}: cannot be written\n", options_.screenshot);
+void ExecHost::take_screenshot(const pixelfs::Image& image) {
+  if (options_.screenshot.empty() || !drawn_) return;
+  drawn_ = write_picture(options_.screenshot, enlarged(image, std::max(options_.scale, 1U)));
+  if (!drawn_) stop_.store(true);
 }
 
 /// For programs that look at keys without showing anything.
 void ExecHost::stop_if_closed() const {
   if (window_ && window_->is_closed()) stop_.store(true);
+}
+
+/// Says once why nothing happens.
+void ExecHost::warn_without_keys() {
+  if (is_warned_ || window_ || options_.frames != 0 || !options_.keys.empty()) return;
+  is_warned_ = true;
+  fmt::print(stderr, "pxos: the program asks for keys: give it a --window, --keys, or --frames\n");
 }
 
 void ExecHost::wait_for_user() {
@@ -149,6 +163,7 @@ void ExecHost::wait_for_user() {
 }
 
 std::int64_t ExecHost::next_key() {
+  warn_without_keys();
   for (Stroke& stroke : strokes_) {
     if (stroke.is_taken || shown_ < stroke.first) continue;
     stroke.is_taken = true;

@@ -34,7 +34,8 @@ struct ExecHostOptions {
 class ExecHost {
  public:
   /// Keeps `stop`, which is set after the last frame. Errors: kUsage for a file that is not
-  /// NAME=PATH or a name that is given twice.
+  /// NAME=PATH or a name that is given twice; kNotFound for one that is to be read and is not
+  /// there.
   static Result<std::unique_ptr<ExecHost>> create(const ExecHostOptions& options,
                                                   std::atomic<bool>& stop);
 
@@ -45,6 +46,8 @@ class ExecHost {
   [[nodiscard]] bool finished() const {
     return (options_.frames != 0 && shown_ == options_.frames) || (window_ && window_->is_closed());
   }
+  /// Why a screenshot could not be written; the program was stopped then.
+  [[nodiscard]] const Result<void>& drawn() const { return drawn_; }
   /// With a window: keeps the last picture until the user closes it or `stop` is set.
   void wait_for_user();
 
@@ -67,9 +70,10 @@ class ExecHost {
   void connect();
   [[nodiscard]] bool is_held(std::int64_t key) const;
   void present(const pixelfs::Image& image);
-  void take_screenshot(const pixelfs::Image& image) const;
+  void take_screenshot(const pixelfs::Image& image);
   std::int64_t next_key();
   void stop_if_closed() const;
+  void warn_without_keys();
   [[nodiscard]] Result<const File*> find(std::string_view name) const;
   [[nodiscard]] Result<std::uint64_t> read(std::string_view name, std::uint64_t offset,
                                            MutBytes out) const;
@@ -85,6 +89,8 @@ class ExecHost {
   std::int64_t held_ = -1;
   std::vector<std::int32_t> answer_;
   std::uint64_t shown_ = 0;
+  Result<void> drawn_;
+  bool is_warned_ = false;
 };
 
 }  // namespace pxos::shell
