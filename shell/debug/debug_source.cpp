@@ -90,8 +90,11 @@ debug::Names names_of(std::span<const assembler::SymbolRow> symbols) {
   debug::Names names;
   std::set<std::string> ambiguous;
   for (const assembler::SymbolRow& row : symbols) {
-    if (row.kind == "label") {
-      if (const auto pc = parse_number(row.value)) names.labels.emplace(row.name, *pc);
+    const bool is_function = row.kind == "function";
+    if (row.kind == "label" || is_function) {
+      // A call goes behind the instruction that declares the function's frame.
+      const auto pc = parse_number(row.value);
+      if (pc) names.labels.emplace(row.name, *pc + (is_function ? 1U : 0U));
     }
     if (row.kind != "register" || !row.value.starts_with('r')) continue;
     const auto number = parse_number(std::string_view(row.value).substr(1));

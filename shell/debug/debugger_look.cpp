@@ -88,6 +88,24 @@ Json tensor_json(const std::string& name, const Looked& looked) {
   return out;
 }
 
+/// The entry or function that an instruction belongs to: the last one before it that names
+/// registers.
+std::string scope_at(const Debugger::Impl& debugger, std::size_t pc) {
+  const debug::Names& names = debugger.source.names;
+  std::string scope;
+  std::size_t from = 0;
+  const auto consider = [&](const std::string& name, std::size_t start) {
+    const auto first = names.scalars.lower_bound(name + ".");
+    const bool has_names = first != names.scalars.end() && first->first.starts_with(name + ".");
+    if (!has_names || start > pc || start < from) return;
+    scope = name;
+    from = start;
+  };
+  for (const isa::Entry& entry : debugger.program().entries) consider(entry.name, entry.start);
+  for (const auto& [name, start] : names.labels) consider(name, start);
+  return scope;
+}
+
 double element_of(const Looked& looked) {
   const TensorNumbers numbers(looked.view);
   std::vector<double> row(static_cast<std::size_t>(numbers.cols()));
@@ -161,9 +179,9 @@ Result<Json> debug_print(Debugger::Impl& debugger, std::string_view rest) {
 Result<Json> debug_registers(Debugger::Impl& debugger, std::string_view) {
   Json list = Json::array();
   std::array<std::string, 256> names;
-  // "i" rather than "main.i", where both mean the same.
+  const std::string scope = scope_at(debugger, debugger.timeline.pc()) + ".";
   for (const auto& [name, reg] : debugger.source.names.scalars) {
-    if (names[reg].empty() || name.find('.') == std::string::npos) names[reg] = name;
+    if (name.starts_with(scope)) names[reg] = name.substr(scope.size());
   }
   for (std::size_t reg = 0; reg < names.size(); ++reg) {
     const auto number = static_cast<std::uint8_t>(reg);

@@ -71,6 +71,22 @@ TEST_CASE("a register has its short name where all entries agree", "[shell]") {
   CHECK(names.contains("n") == (names.at("main.n") == names.at("other.n")));
 }
 
+TEST_CASE("a function is a place: where its calls go", "[shell]") {
+  const auto result = assembler::assemble(
+      {{"f.pxasm",
+        ".program f\n.entry main()\n    .reg a\n    i64.const a, 1\n    call twice, a\n    halt\n"
+        ".func twice(n)\n    i64.add n, n, n\n    ret\n"},
+       {},
+       true});
+  INFO(assembler::render_all(result.diagnostics, result.sources));
+  REQUIRE(result.program);
+  const isa::Program& program = result.program->program();
+  const auto names = shell::source_of(result).names;
+  const auto places = find_places("twice", program, names, 0);
+  REQUIRE(places);
+  CHECK(isa::instruction_text(program, places->front()).find("i64.add") == 0);
+}
+
 TEST_CASE("lines of the text are at hand", "[shell]") {
   const shell::DebugSource source = shell::source_of(assembled());
   CHECK(source.line("dir/s.pxasm", 8) == "    i64.const i, 0");
