@@ -44,10 +44,9 @@ TEST_CASE("opcodes: operand kinds stand in fields wide enough for them", "[isa]"
   for (const OpInfo& info : all_opcodes()) {
     INFO(info.mnemonic);
     for (const Operand& operand : info.operand_list()) {
-      const bool is_register = is_tensor(operand.kind) ||
-                               operand.kind == OperandKind::kScalarRead ||
-                               operand.kind == OperandKind::kScalarWrite ||
-                               operand.kind == OperandKind::kWindow;
+      const bool is_register =
+          is_tensor(operand.kind) || operand.kind == OperandKind::kScalarRead ||
+          operand.kind == OperandKind::kScalarWrite || operand.kind == OperandKind::kWindow;
       CHECK(is_register == (operand.field != Field::kI));
     }
   }
