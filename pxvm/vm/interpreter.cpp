@@ -318,7 +318,8 @@ std::size_t Interpreter::run_loop(std::size_t start) {
   const Record* i = code + start;
   std::uint64_t* regs = regs_;
   const std::uint64_t* const slots_end = machine_.slots() + kCallSlots;
-  const CallFrame* const calls_end = machine_.call_frames() + kMaxCalls;
+  // Programs without functions have no frames, and nothing that would look at their end.
+  const CallFrame* const calls_end = top_ == nullptr ? nullptr : machine_.call_frames() + kMaxCalls;
   const TensorView* const tensors = machine_.tensors_.data();
   std::int64_t budget = 0;
   const auto place = [code](const Record* record) {
