@@ -11,17 +11,25 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookEvery = 50ms;
 
+Result<hypervisor::ReloadReport> reload_assembled(hypervisor::Hypervisor& hypervisor,
+                                                  const std::string& mount,
+                                                  const std::filesystem::path& file,
+                                                  const assembler::AssembleResult& assembled,
+                                                  const hypervisor::ReloadOptions& options) {
+  PX_TRY(isa::VerifiedProgram program, assembled_program(assembled));
+  auto report = hypervisor.reload(mount, std::move(program), options);
+  if (!report) return in_context(file.string(), std::move(report).error());
+  return report;
+}
+
 }  // namespace
 
 Result<hypervisor::ReloadReport> reload_file(hypervisor::Hypervisor& hypervisor,
                                              const std::string& mount,
                                              const std::filesystem::path& file,
                                              const hypervisor::ReloadOptions& options) {
-  PX_TRY(const assembler::AssembleResult result, assemble_file(file));
-  PX_TRY(isa::VerifiedProgram program, assembled_program(result));
-  auto report = hypervisor.reload(mount, std::move(program), options);
-  if (!report) return in_context(file.string(), std::move(report).error());
-  return report;
+  PX_TRY(const assembler::AssembleResult assembled, assemble_file(file));
+  return reload_assembled(hypervisor, mount, file, assembled, options);
 }
 
 std::string reload_text(const std::filesystem::path& file, const hypervisor::ReloadReport& report) {
@@ -41,8 +49,7 @@ ProgramWatch::ProgramWatch(hypervisor::Hypervisor& hypervisor, std::string mount
       mount_(std::move(mount)),
       file_(std::move(file)),
       options_(std::move(options)) {
-  find_includes();
-  known_ = stamp();
+  [[maybe_unused]] const auto assembled = read();
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -73,12 +80,18 @@ ProgramWatch::Stamp ProgramWatch::stamp() const {
   return out;
 }
 
-/// Also of a text with mistakes: the mistake may be in what it includes.
-void ProgramWatch::find_includes() {
-  const auto result = assemble_file(file_);
-  if (!result) return;
-  included_.clear();
-  for (const std::string& name : result->read) included_.push_back(file_.parent_path() / name);
+/// Reads until every file that was read had its stamp taken before: whatever is saved from then on
+/// differs from `known_`. Also of a text with mistakes: the mistake may be in what it includes.
+Result<assembler::AssembleResult> ProgramWatch::read() {
+  for (;;) {
+    known_ = stamp();
+    auto assembled = assemble_file(file_);
+    if (!assembled) return assembled;
+    std::vector<std::filesystem::path> included;
+    for (const std::string& name : assembled->read) included.push_back(file_.parent_path() / name);
+    if (included == included_) return assembled;
+    included_ = std::move(included);
+  }
 }
 
 void ProgramWatch::loop() {
@@ -87,14 +100,15 @@ void ProgramWatch::loop() {
     if (now == known_) continue;
     // Editors write in pieces: a file counts once it has been left alone for a moment.
     while (wait() && stamp() != now) now = stamp();
-    const auto report = reload_file(hypervisor_, mount_, file_, options_.reload);
+    const auto report = reload();
     options_.say(report ? reload_text(file_, *report)
                         : report.error().message + "\n(the program before runs on)");
-    // A change made meanwhile must be seen next time.
-    const auto included = included_;
-    find_includes();
-    known_ = included == included_ ? std::move(now) : stamp();
   }
+}
+
+Result<hypervisor::ReloadReport> ProgramWatch::reload() {
+  PX_TRY(const assembler::AssembleResult assembled, read());
+  return reload_assembled(hypervisor_, mount_, file_, assembled, options_.reload);
 }
 
 }  // namespace pxos::shell

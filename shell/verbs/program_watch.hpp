@@ -2,6 +2,7 @@
 // A `.pxasm` file as the program of a mounted model: put there once, or again whenever it or what
 // it includes is saved. The guest's answer goes on meanwhile; a text with mistakes changes nothing.
 
+#include "assembler/assembler.hpp"
 #include "hypervisor/hypervisor.hpp"
 
 #include <condition_variable>
@@ -44,7 +45,8 @@ class ProgramWatch {
   /// Size and time of the file and of what it includes.
   using Stamp = std::vector<std::pair<std::uintmax_t, std::filesystem::file_time_type>>;
   [[nodiscard]] Stamp stamp() const;
-  void find_includes();
+  Result<assembler::AssembleResult> read();
+  Result<hypervisor::ReloadReport> reload();
   void loop();
   bool wait();
 
@@ -53,7 +55,7 @@ class ProgramWatch {
   std::filesystem::path file_;
   Options options_;
   std::vector<std::filesystem::path> included_;
-  Stamp known_;
+  Stamp known_;  ///< taken before the files were read for the last time
   std::mutex mutex_;
   std::condition_variable ending_changed_;
   bool ending_ = false;

@@ -163,6 +163,16 @@ class Reload(cli_test.Cli):
         self.process.send_signal(signal.SIGINT)
         self.assertEqual(130, self.process.wait(60))
 
+    def test_no_edit_is_lost_however_soon_it_comes(self):
+        """Saved while the watch still reads what was saved before, includes come and go."""
+        self.start()
+        end = "\n.include \"none.pxasm\"\n"
+        for _ in range(12):
+            self.edit("llama.pxasm", ".program", end + ".program")
+            self.said("runs on")
+            self.edit("llama.pxasm", end + ".program", ".program")
+            self.said("took over at token")
+
     def test_a_replay_leaves_nothing_mixed(self):
         self.start("--replay")
         self.edit("llama.pxasm", "    feed_forward l\n    add       x, x, delta", "    feed_forward l\n    copy      x, x")
