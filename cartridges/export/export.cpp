@@ -147,6 +147,8 @@ Result<std::string_view> scheme_of(const text::Vocabulary& vocabulary) {
               "GGUF has no tokenizer of this kind (scored pieces and byte-level merges it has)");
 }
 
+constexpr std::string_view kPreTokenizerKey = "tokenizer.ggml.pre";
+
 /// The arrays, which the cartridge keeps in its tokenizer entry only.
 void put_vocabulary_arrays(const text::Vocabulary& vocabulary, GgufWriter& out) {
   const std::string prefix = "tokenizer.ggml.";
@@ -164,7 +166,7 @@ Result<void> put_vocabulary_values(const text::Vocabulary& vocabulary, GgufWrite
   const std::string prefix = "tokenizer.ggml.";
   PX_TRY(const std::string_view scheme, scheme_of(vocabulary));
   out.text(prefix + "model", scheme);
-  if (scheme == "gpt2") out.text(prefix + "pre", vocabulary.pre);
+  if (scheme == "gpt2") out.text(kPreTokenizerKey, vocabulary.pre);
   const std::array<std::pair<std::string_view, std::optional<text::TokenId>>, 5> ids{
       {{"bos_token_id", vocabulary.bos},
        {"eos_token_id", vocabulary.eos},
@@ -211,6 +213,8 @@ Result<GgufWriter> gguf_front(const Cartridge& cartridge, std::span<const Joined
     put_metadata(kept->metadata(), out);
     if (vocabulary && !kept->has("tokenizer.ggml.model"))
       PX_CHECK(put_vocabulary_values(*vocabulary, out));
+    else if (vocabulary && !vocabulary->pre.empty() && !kept->has(kPreTokenizerKey))
+      out.text(kPreTokenizerKey, vocabulary->pre);  // said by the user at import
   } else {
     PX_CHECK(put_manifest(cartridge.manifest(), vocabulary ? &*vocabulary : nullptr, out));
   }

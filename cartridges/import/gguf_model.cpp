@@ -96,7 +96,7 @@ Result<void> add_parts(const std::filesystem::path& path, ModelFile& out) {
 
 }  // namespace
 
-Result<ModelFile> gguf_model(Bytes bytes) {
+Result<ModelFile> gguf_model(Bytes bytes, std::string_view pre) {
   PX_TRY(GgufFile file, GgufFile::parse(bytes));
   ModelFile out;
   out.format = fmt::format("GGUF version {}", file.version());
@@ -105,20 +105,20 @@ Result<ModelFile> gguf_model(Bytes bytes) {
                               read_in_place(tensor.name, file.tensor_bytes(tensor))}));
   PX_TRY(const bool has_text, has_vocabulary(file));
   if (has_text) {
-    PX_TRY(out.vocabulary, gguf_vocabulary(file));
+    PX_TRY(out.vocabulary, gguf_vocabulary(file, pre));
   }
   out.metadata = std::move(file).take_metadata();
   if (out.vocabulary) erase_vocabulary_arrays(*out.vocabulary, out.metadata);
   return out;
 }
 
-Result<ModelFile> open_gguf_model(const std::filesystem::path& path) {
+Result<ModelFile> open_gguf_model(const std::filesystem::path& path, std::string_view pre) {
   PX_TRY(MappedFile mapped, MappedFile::open(path));
   const pixelfs::Identified kind = pixelfs::identify(mapped.bytes());
   if (kind.kind != pixelfs::FileKind::kGguf)
     return fail(Errc::kUnsupported, "{}: expected a GGUF file, found {}", path.string(),
                 pixelfs::kind_name(kind.kind));
-  auto model = gguf_model(mapped.bytes());
+  auto model = gguf_model(mapped.bytes(), pre);
   if (!model) return in_context(path.string(), std::move(model).error());
   model->sources.push_back(std::move(mapped));
   auto whole = add_parts(path, *model);

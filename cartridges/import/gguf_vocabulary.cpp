@@ -21,9 +21,9 @@ constexpr std::array<std::string_view, 7> kEndMarks{
     "<|im_end|>",    "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>",
     "<end_of_turn>", "<|end|>",    "<|eom_id|>"};
 // Schemes whose tokenizer.json puts a begin-of-text token in front although the model is BPE.
-constexpr std::array<std::string_view, 9> kBpeWithBos{"llama-bpe", "llama3",    "llama-v3",
-                                                      "falcon3",   "falcon-h1", "pixtral",
-                                                      "midm-2.0",  "lfm2",      "tekken"};
+constexpr std::array<std::string_view, 10> kBpeWithBos{
+    "llama-bpe", "llama3",  "llama-v3", "chameleon", "falcon3",
+    "falcon-h1", "pixtral", "midm-2.0", "lfm2",      "tekken"};
 // Schemes whose tokenizer.json has the normalizer NFC.
 constexpr std::array<std::string_view, 5> kBpeWithNfc{"qwen2", "deepseek-r1-qwen", "qwen35", "mpt",
                                                       "olmo"};
@@ -121,10 +121,21 @@ Result<void> read_charsmap(const GgufFile& file, Vocabulary& out) {
 }
 
 // Which regular expression cuts the text changes every id, so it is never guessed.
-Result<void> read_merges(const GgufFile& file, Vocabulary& out) {
+Result<std::string> pre_tokenizer(const GgufFile& file, std::string_view given) {
   PX_TRY(const auto pre, file.find_text(key("pre")));
-  if (!pre) return fail(Errc::kInvalid, "{}: missing, and a BPE tokenizer needs it", key("pre"));
-  out.pre = *pre;
+  if (!pre && given.empty())
+    return fail(
+        Errc::kInvalid,
+        "{}: missing, and a BPE tokenizer needs it; --pre NAME says which one the model was "
+        "trained with (gpt-2 for most files without)",
+        key("pre"));
+  if (pre && !given.empty() && *pre != given)
+    return fail(Errc::kUsage, "{}: the file says '{}', --pre says '{}'", key("pre"), *pre, given);
+  return pre ? std::string(*pre) : std::string(given);
+}
+
+Result<void> read_merges(const GgufFile& file, std::string_view pre, Vocabulary& out) {
+  PX_TRY(out.pre, pre_tokenizer(file, pre));
   PX_TRY(const auto merges, file.strings(key("merges")));
   if (merges.empty()) return fail(Errc::kInvalid, "{}: missing or empty", key("merges"));
   out.merges.assign(merges.begin(), merges.end());
@@ -149,6 +160,21 @@ Result<void> read_types(const GgufFile& file, Vocabulary& out) {
   return {};
 }
 
+/// The marks of a Phi-3 chat swallow the line end behind them; GGUF has no key for that, the
+/// model's tokenizer.json has it.
+Result<void> read_strips(const GgufFile& file, Vocabulary& out) {
+  constexpr std::array<std::string_view, 3> kKeepSpaces{"<unk>", "<s>", "<|endoftext|>"};
+  PX_TRY(const auto architecture, file.find_text("general.architecture"));
+  if (architecture != "phi3" || out.model != Vocabulary::Model::kSpm) return {};
+  for (std::size_t i = 0; i < out.tokens.size(); ++i) {
+    const text::TokenType type = out.types[i];
+    const bool mark = type == text::TokenType::kControl || type == text::TokenType::kUserDefined;
+    if (mark && !is_one_of(kKeepSpaces, out.tokens[i]))
+      out.strip_right.push_back(static_cast<TokenId>(i));
+  }
+  return {};
+}
+
 Result<Vocabulary::Model> model_of(const GgufFile& file) {
   PX_TRY(const auto name, file.text(key("model")));
   if (name == "llama") return Vocabulary::Model::kSpm;
@@ -162,7 +188,7 @@ Result<Vocabulary::Model> model_of(const GgufFile& file) {
 
 }  // namespace
 
-Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file) {
+Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file, std::string_view pre) {
   Vocabulary out;
   PX_TRY(out.model, model_of(file));
   PX_TRY(const auto tokens, file.strings(key("tokens")));
@@ -171,12 +197,13 @@ Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file) {
   PX_CHECK(read_types(file, out));
   PX_CHECK(read_ids(file, out));
   if (out.model == Vocabulary::Model::kBpe) {
-    PX_CHECK(read_merges(file, out));
+    PX_CHECK(read_merges(file, pre, out));
   } else if (out.model != Vocabulary::Model::kWordPiece) {
     PX_CHECK(read_scores(file, out));
   }
   if (out.model == Vocabulary::Model::kUnigram) PX_CHECK(read_charsmap(file, out));
   PX_CHECK(read_flags(file, out));
+  PX_CHECK(read_strips(file, out));
   PX_CHECK(text::validate(out));
   return out;
 }

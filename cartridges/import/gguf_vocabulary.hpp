@@ -6,6 +6,7 @@
 #include "pxvm/text/vocabulary.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pxos::cartridges {
@@ -15,8 +16,9 @@ namespace pxos::cartridges {
 /// Errors: kUnsupported names a tokenizer model other than "llama" (SPM), "gpt2" (BPE), "bert"
 /// (WordPiece) and "t5" (unigram); kInvalid
 /// names the key when arrays disagree in length, an id is outside the vocabulary, or a type is
-/// unknown.
-Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file);
+/// unknown. `pre` stands for a tokenizer.ggml.pre that is missing, as in files older than that key;
+/// kUsage when the file says another one.
+Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file, std::string_view pre = {});
 
 /// Ids that end an answer: eos, eot, and control tokens spelled like an end-of-turn mark.
 /// Ascending.

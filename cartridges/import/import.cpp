@@ -207,7 +207,7 @@ Result<void> write_cartridge(Model model, const ModelFile& file, const ImportOpt
 Result<ImportReport> import_model(const std::filesystem::path& path, const ImportOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   PX_CHECK(check_options(options));
-  PX_TRY(ModelFile file, open_model(path, {options.tokenizer}));
+  PX_TRY(ModelFile file, open_model(path, {options.tokenizer, options.pre}));
   auto model = read_model(file, path, options);
   if (!model) return in_context(path.string(), std::move(model).error());
   ImportReport report;

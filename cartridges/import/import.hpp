@@ -35,6 +35,7 @@ using FindProgram = std::function<Result<ProgramSource>(std::string_view name)>;
 struct ImportOptions {
   std::filesystem::path output;
   std::filesystem::path tokenizer;        ///< of a llama2.c model, when it is not beside it
+  std::string pre;                        ///< of a GGUF whose BPE tokenizer names none
   std::string name;                       ///< of the cartridge; empty = from the model's own name
   std::optional<tensor::DType> as_dtype;  ///< what every matrix becomes (can_quantize)
   /// How the mount keeps keys and values: 8, 16 or 32 bits; none = 32 with f32 weights, else 16.

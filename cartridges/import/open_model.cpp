@@ -24,9 +24,7 @@ tl::unexpected<Error> refuse(const fs::path& path, pixelfs::FileKind kind) {
       path.string(), pixelfs::kind_name(kind), hint);
 }
 
-}  // namespace
-
-Result<ModelFile> open_model(const fs::path& path, const OpenModelOptions& options) {
+Result<ModelFile> open_any(const fs::path& path, const OpenModelOptions& options) {
   std::error_code error;
   if (fs::is_directory(path, error)) return open_hf_folder(path);
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -39,7 +37,7 @@ Result<ModelFile> open_model(const fs::path& path, const OpenModelOptions& optio
     kind = pixelfs::identify(mapped.bytes()).kind;
     checkpoint = kind == pixelfs::FileKind::kUnknown && is_llama2c(mapped.bytes());
   }
-  if (kind == pixelfs::FileKind::kGguf) return open_gguf_model(path);
+  if (kind == pixelfs::FileKind::kGguf) return open_gguf_model(path, options.pre);
   if (kind == pixelfs::FileKind::kSafetensors) {
     // Weights alone do not say what they belong to.
     if (!fs::exists(folder / "config.json", error))
@@ -49,6 +47,16 @@ Result<ModelFile> open_model(const fs::path& path, const OpenModelOptions& optio
   }
   if (checkpoint) return open_llama2c_model(path, options.tokenizer);
   return refuse(path, kind);
+}
+
+}  // namespace
+
+Result<ModelFile> open_model(const fs::path& path, const OpenModelOptions& options) {
+  PX_TRY(ModelFile model, open_any(path, options));
+  if (!options.pre.empty() && !model.format.starts_with("GGUF"))
+    return fail(Errc::kUsage, "{}: --pre is for GGUF files, this is {}", path.string(),
+                model.format);
+  return model;
 }
 
 }  // namespace pxos::cartridges

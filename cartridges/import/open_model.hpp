@@ -4,11 +4,13 @@
 #include "cartridges/import/model_file.hpp"
 
 #include <filesystem>
+#include <string>
 
 namespace pxos::cartridges {
 
 struct OpenModelOptions {
   std::filesystem::path tokenizer;  ///< llama2.c: its tokenizer.bin; empty: look beside the model
+  std::string pre;  ///< GGUF: stands for a missing tokenizer.ggml.pre; kUsage with other sources
 };
 
 /// GGUF (one file, or all parts of a split one from its first), a Hugging Face folder or the

@@ -197,7 +197,8 @@ Result<void> pre_tokenizer_step(const JsonObject& step, TokenizerSteps& out) {
   if (type == "ByteLevel") return byte_level_step(step, out);
   if (type == "Digits") {
     PX_TRY(const bool each, flag_or(step, "individual_digits", false));
-    out.expressions.emplace_back(each ? text::kDigitExpression : text::kNumberExpression);
+    const auto run = out.byte_level ? text::kAsciiNumberExpression : text::kNumberExpression;
+    out.expressions.emplace_back(each ? text::kDigitExpression : run);
     return {};
   }
   if (type == "Punctuation") {

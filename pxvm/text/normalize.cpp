@@ -72,14 +72,14 @@ bool is_space(char32_t code) {
   return category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP;
 }
 
-/// Dropped by BERT: zero, the replacement character and every control, format and unassigned code.
+/// Dropped by BERT: zero, the replacement character and every control, format and private code. An
+/// unassigned code stays, as in the fast tokenizers that the published ids come from.
 bool is_dropped(char32_t code) {
   if (code == 0 || code == kReplacement) return true;
   if (is_space(code)) return false;
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code));
   return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
-         category == UTF8PROC_CATEGORY_CN || category == UTF8PROC_CATEGORY_CO ||
-         category == UTF8PROC_CATEGORY_CS;
+         category == UTF8PROC_CATEGORY_CO || category == UTF8PROC_CATEGORY_CS;
 }
 
 std::string bert(std::string_view utf8, bool uncased) {

@@ -13,6 +13,8 @@ inline constexpr std::string_view kGpt2Expression =  ///< ByteLevel
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 inline constexpr std::string_view kDigitExpression = R"(\p{N})";    ///< Digits, each
 inline constexpr std::string_view kNumberExpression = R"(\p{N}+)";  ///< Digits
+/// Digits behind ByteLevel, where the other numbers are bytes by then.
+inline constexpr std::string_view kAsciiNumberExpression = R"([0-9]+)";
 inline constexpr std::string_view kPunctuationExpression = R"([\p{P}$+<=>^~|`]+)";  ///< contiguous
 /// Spaces at the end of a piece: published as \s+$; begun only where a run begins, it is linear.
 inline constexpr std::string_view kSpacesAtEndExpression = R"((?<!\s)\s++\z)";

@@ -21,6 +21,7 @@ struct ImportArguments {
   std::string name;
   int kv_bits = 0;
   std::string tokenizer;
+  std::string pre;
   bool overwrite = false;
   bool restart = false;
   bool json = false;
@@ -49,6 +50,7 @@ Result<int> run_import(const ImportArguments& arguments) {
                                             : std::filesystem::path(arguments.output);
   options.name = arguments.name;
   options.tokenizer = arguments.tokenizer;
+  options.pre = arguments.pre;
   options.overwrite = arguments.overwrite;
   options.restart = arguments.restart;
   options.created = now_rfc3339();
@@ -101,6 +103,8 @@ VerbAction setup_import(CLI::App& verb) {
   verb.add_option("--name", arguments->name, "name of the cartridge; default: the model's own");
   verb.add_option("--tokenizer", arguments->tokenizer,
                   "llama2.c: its tokenizer.bin; default: tokenizer.bin or tok<N>.bin beside it");
+  verb.add_option("--pre", arguments->pre,
+                  "GGUF: the pre-tokenizer of a BPE vocabulary that names none, e.g. gpt-2");
   verb.add_flag("--restart", arguments->restart,
                 "throw away what an interrupted import left instead of going on with it");
   verb.add_flag("-f,--force", arguments->overwrite, "replace an existing cartridge");

@@ -22,10 +22,10 @@ Result<text::Vocabulary> from_json(const fs::path& path) {
   return cartridges::read_tokenizer_json(json, config);
 }
 
-Result<text::Vocabulary> from_gguf(const fs::path& path) {
+Result<text::Vocabulary> from_gguf(const fs::path& path, std::string_view pre) {
   PX_TRY(const MappedFile map, MappedFile::open(path));
   PX_TRY(const cartridges::GgufFile file, cartridges::GgufFile::parse(map.bytes()));
-  return cartridges::gguf_vocabulary(file);
+  return cartridges::gguf_vocabulary(file, pre);
 }
 
 Result<text::Vocabulary> from_cartridge(const std::string& given) {
@@ -36,19 +36,21 @@ Result<text::Vocabulary> from_cartridge(const std::string& given) {
   return text::parse_vocabulary(cartridge.bytes(*entries.front()));
 }
 
-Result<text::Vocabulary> vocabulary_of(const std::string& given) {
+Result<text::Vocabulary> vocabulary_of(const std::string& given, std::string_view pre) {
   const fs::path path = given;
   std::error_code error;
-  if (fs::is_directory(path, error)) return from_json(path / "tokenizer.json");
+  const bool folder = fs::is_directory(path, error);
+  if (!folder && path.extension() == ".gguf") return from_gguf(path, pre);
+  if (!pre.empty()) return fail(Errc::kUsage, "--pre is for GGUF files");
+  if (folder) return from_json(path / "tokenizer.json");
   if (path.extension() == ".json") return from_json(path);
-  if (path.extension() == ".gguf") return from_gguf(path);
   return from_cartridge(given);
 }
 
 }  // namespace
 
-Result<text::Tokenizer> open_tokenizer(const std::string& given) {
-  auto vocabulary = vocabulary_of(given);
+Result<text::Tokenizer> open_tokenizer(const std::string& given, std::string_view pre) {
+  auto vocabulary = vocabulary_of(given, pre);
   if (!vocabulary) return in_context(given, std::move(vocabulary).error());
   auto tokenizer = text::Tokenizer::create(std::move(*vocabulary));
   if (!tokenizer) return in_context(given, std::move(tokenizer).error());

@@ -23,6 +23,7 @@ constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20U;
 struct TokenizeArguments {
   std::string text;
   std::string model;
+  std::string pre;
   std::string output;
   bool special = false;
   bool no_special = false;
@@ -57,7 +58,7 @@ Result<Tokens> tokens_of(const TokenizeArguments& arguments) {
     tokens.vocabulary = static_cast<std::uint64_t>(cartridges::pixellm::kVocab);
     return tokens;
   }
-  PX_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.model));
+  PX_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.model, arguments.pre));
   PX_TRY(tokens.ids, tokenizer.encode(text, {!arguments.no_special, arguments.special}));
   tokens.vocabulary = static_cast<std::uint64_t>(tokenizer.size());
   for (const std::int32_t id : tokens.ids)
@@ -101,6 +102,8 @@ VerbAction setup_tokenize(CLI::App& verb) {
   verb.add_option("-m,--model", arguments->model,
                   "cartridge, GGUF, tokenizer.json or a folder with one; default: Pixel-LLM v0's "
                   "rule");
+  verb.add_option("--pre", arguments->pre,
+                  "GGUF: the pre-tokenizer of a BPE vocabulary that names none, e.g. gpt-2");
   verb.add_option("-o,--output", arguments->output, "token image to write (input_tokens.pxi)");
   verb.add_flag("--special", arguments->special, "control tokens spelled in TEXT are themselves");
   verb.add_flag("--no-special", arguments->no_special, "no token in front or behind");

@@ -594,6 +594,9 @@ class Models(Cli):
         self.assertEqual(json.loads(self.pxos("run", self.cartridge, *words))["tokens"],
                          json.loads(self.pxos("run", "again.pxa", *words))["tokens"])
         self.pxos("export", self.cartridge, "-o", "back.gguf", code=2)
+        self.pxos("export", self.cartridge, "--gguf", "-o", "other")
+        self.assertEqual((self.folder / "back.gguf").read_bytes(), (self.folder / "other").read_bytes())
+        self.assertIn("--gguf", self.pxos("export", self.cartridge, code=2))
         self.pxos("export", self.cartridge, "-o", "tensors")
         index = json.loads((self.folder / "tensors/index.json").read_text())
         for row in index["tensors"]:

@@ -21,7 +21,8 @@ namespace {
 const std::vector<std::string> kTokens{"a", "b", "ab", "<|im_end|>", "<|eot_id|>"};
 
 /// A BPE vocabulary of five tokens; `extra` adds keys.
-Result<Vocabulary> bpe(const std::function<void(GgufBuilder&)>& extra = {}, bool has_pre = true) {
+Result<Vocabulary> bpe(const std::function<void(GgufBuilder&)>& extra = {}, bool has_pre = true,
+                       std::string_view pre = {}) {
   GgufBuilder file;
   file.key_text("tokenizer.ggml.model", "gpt2");
   if (has_pre) file.key_text("tokenizer.ggml.pre", "smollm");
@@ -34,7 +35,7 @@ Result<Vocabulary> bpe(const std::function<void(GgufBuilder&)>& extra = {}, bool
   const ByteVector bytes = file.build();
   const auto parsed = GgufFile::parse(bytes);
   REQUIRE(parsed.has_value());
-  return gguf_vocabulary(*parsed);
+  return gguf_vocabulary(*parsed, pre);
 }
 
 std::string refusal(const std::function<void(GgufBuilder&)>& extra, bool has_pre = true) {
@@ -76,6 +77,35 @@ TEST_CASE("A missing pre-tokenizer, foreign models and ids outside are refused",
   const ByteVector bytes = file.build();
   CHECK_THAT(gguf_vocabulary(GgufFile::parse(bytes).value()).error().message,
              Contains("\"rwkv\" is not supported"));
+}
+
+TEST_CASE("A pre-tokenizer is taken for a missing one and must agree with a named one", "[gguf]") {
+  CHECK(bpe({}, false, "gpt-2")->pre == "gpt-2");
+  CHECK(bpe({}, true, "smollm")->pre == "smollm");
+  const auto other = bpe({}, true, "gpt-2");
+  REQUIRE_FALSE(other);
+  CHECK(other.error().code == pxos::Errc::kUsage);
+  CHECK_THAT(other.error().message, Contains("'smollm'") && Contains("'gpt-2'"));
+}
+
+TEST_CASE("The marks of a Phi-3 chat swallow the white space behind them", "[gguf]") {
+  for (const std::string architecture : {"phi3", "llama"}) {
+    GgufBuilder file;
+    file.key_text("general.architecture", architecture);
+    file.key_text("tokenizer.ggml.model", "llama");
+    const std::vector<std::string> tokens{"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|user|>"};
+    file.key_texts("tokenizer.ggml.tokens", tokens);
+    const std::vector<std::int32_t> types{2, 3, 4, 1, 3, 3};
+    file.key_i32s("tokenizer.ggml.token_type", types);
+    const std::vector<float> scores(tokens.size());
+    file.key_floats("tokenizer.ggml.scores", scores);
+    const ByteVector bytes = file.build();
+    const auto vocabulary = gguf_vocabulary(GgufFile::parse(bytes).value());
+    REQUIRE(vocabulary);
+    const bool phi = architecture == "phi3";
+    CHECK(vocabulary->strip_right ==
+          (phi ? std::vector<std::int32_t>{2, 5} : std::vector<std::int32_t>{}));
+  }
 }
 
 TEST_CASE("The recorded vocabularies are read", "[gguf][conformance]") {

@@ -49,6 +49,13 @@ TEST_CASE("What is no model is named, with what would help", "[import]") {
   CHECK_THAT(npz.error().message, Contains("pxos encode"));
 }
 
+TEST_CASE("A pre-tokenizer is for GGUF files only", "[import][conformance]") {
+  PXOS_CONFORMANCE_OR_SKIP(models, "models");
+  const auto folder = open_model(models / "TinyStories-656K-hf", {{}, "gpt-2"});
+  REQUIRE_FALSE(folder);
+  CHECK_THAT(folder.error().message, Contains("--pre is for GGUF files"));
+}
+
 TEST_CASE("Every recorded model opens", "[import][conformance]") {
   PXOS_CONFORMANCE_OR_SKIP(models, "models");
   for (const char* name :

@@ -144,6 +144,11 @@ TEST_CASE("tokenizer.json: byte-level schemes are known by their expressions", "
   CHECK(scheme(R"({"type": "Sequence", "pretokenizers": [{"type": "Digits",
       "individual_digits": true}, )" +
                plain + "]}") == "codeshell");
+  CHECK(scheme(R"({"type": "Sequence", "pretokenizers": [
+      {"type": "Punctuation", "behavior": "Contiguous"}, )" +
+               plain + R"(, {"type": "Digits", "individual_digits": false},
+      {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated"}]})") ==
+        "falcon");
 }
 
 TEST_CASE("tokenizer.json: what is not understood is named", "[import]") {

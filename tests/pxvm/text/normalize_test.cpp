@@ -43,6 +43,8 @@ TEST_CASE("normalize takes a long run of unordered marks in its stride", "[text]
 
 TEST_CASE("normalize for BERT drops controls, unifies spaces, strips accents", "[text]") {
   CHECK(normal("\tA\x01\xC3\x89\xE2\x80\xA8x\xEF\xBF\xBD", Normalization::kBertUncased) == " ae x");
+  // U+0378 is assigned to nothing and stays; the private U+E000 goes.
+  CHECK(normal("a\xCD\xB8\xEE\x80\x80", Normalization::kBertUncased) == "a\xCD\xB8");
   CHECK(normal("\tA\x01\xC3\x89", Normalization::kBertCased) == " A\xC3\x89");
 }
 

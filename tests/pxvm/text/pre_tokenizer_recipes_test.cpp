@@ -38,6 +38,11 @@ TEST_CASE("every recipe compiles and keeps the whole text", "[text]") {
 
 TEST_CASE("recipes cut as their models do", "[text]") {
   CHECK(words("falcon", "x==1234 b") == Words{"x", "==", "123", "4", " b"});
+  // Behind ByteLevel only ASCII digits are digits: one half is letters of its bytes.
+  CHECK(words("falcon", "a 12 \xC2\xBD`") == Words{"a", " ", "12", " \xC2\xBD", "`"});
+  CHECK(words("default", "a \xC2\xBD`") == Words{"a", " ", "\xC2\xBD", "`"});
+  CHECK(words("chameleon", "IMGIMGABZ 12\t a-b") ==
+        Words{"IMGIMGABZ", " ", "1", "2", "\t", " a", "-", "b"});
   CHECK(words("deepseek-coder", "a.b 12\n") == Words{"a", ".", "b", " ", "1", "2", "\n"});
   CHECK(words("deepseek-llm",
               "ab  \xE6\x97\xA5"
