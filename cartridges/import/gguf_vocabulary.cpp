@@ -21,12 +21,11 @@ constexpr std::array<std::string_view, 7> kEndMarks{
     "<|im_end|>",    "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>",
     "<end_of_turn>", "<|end|>",    "<|eom_id|>"};
 // Schemes whose tokenizer.json puts a begin-of-text token in front although the model is BPE.
-constexpr std::array<std::string_view, 10> kBpeWithBos{
-    "llama-bpe", "llama3",  "llama-v3", "chameleon", "falcon3",
-    "falcon-h1", "pixtral", "midm-2.0", "lfm2",      "tekken"};
+constexpr std::array<std::string_view, 11> kBpeWithBos{
+    "jina-v5-nano", "llama-bpe", "llama3",   "llama-v3", "chameleon", "falcon3",
+    "falcon-h1",    "pixtral",   "midm-2.0", "lfm2",     "tekken"};
 // Schemes whose tokenizer.json has the normalizer NFC.
-constexpr std::array<std::string_view, 5> kBpeWithNfc{"qwen2", "deepseek-r1-qwen", "qwen35", "mpt",
-                                                      "olmo"};
+constexpr std::array<std::string_view, 4> kBpeWithNfc{"qwen2", "deepseek-r1-qwen", "mpt", "olmo"};
 
 template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -135,7 +134,9 @@ Result<std::string> pre_tokenizer(const GgufFile& file, std::string_view given) 
 }
 
 Result<void> read_merges(const GgufFile& file, std::string_view pre, Vocabulary& out) {
-  PX_TRY(out.pre, pre_tokenizer(file, pre));
+  if (out.model == Vocabulary::Model::kBpe) {
+    PX_TRY(out.pre, pre_tokenizer(file, pre));
+  }
   PX_TRY(const auto merges, file.strings(key("merges")));
   if (merges.empty()) return fail(Errc::kInvalid, "{}: missing or empty", key("merges"));
   out.merges.assign(merges.begin(), merges.end());
@@ -181,9 +182,10 @@ Result<Vocabulary::Model> model_of(const GgufFile& file) {
   if (name == "gpt2") return Vocabulary::Model::kBpe;
   if (name == "bert") return Vocabulary::Model::kWordPiece;
   if (name == "t5") return Vocabulary::Model::kUnigram;
+  if (name == "gemma4") return Vocabulary::Model::kRankedPieces;
   return fail(Errc::kUnsupported,
-              "{}: tokenizer \"{}\" is not supported (llama, gpt2, bert, t5 are)", key("model"),
-              name);
+              "{}: tokenizer \"{}\" is not supported (llama, gpt2, bert, t5, gemma4 are)",
+              key("model"), name);
 }
 
 }  // namespace
@@ -196,7 +198,7 @@ Result<text::Vocabulary> gguf_vocabulary(const GgufFile& file, std::string_view 
   out.tokens.assign(tokens.begin(), tokens.end());
   PX_CHECK(read_types(file, out));
   PX_CHECK(read_ids(file, out));
-  if (out.model == Vocabulary::Model::kBpe) {
+  if (out.model == Vocabulary::Model::kBpe || out.model == Vocabulary::Model::kRankedPieces) {
     PX_CHECK(read_merges(file, pre, out));
   } else if (out.model != Vocabulary::Model::kWordPiece) {
     PX_CHECK(read_scores(file, out));

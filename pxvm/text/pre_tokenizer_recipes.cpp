@@ -43,6 +43,28 @@ constexpr std::string_view kNumbersApart =
 constexpr std::string_view kDeepSeek3 =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|)"
     R"( ?[\p{P}\p{S}]+[\r\n]*|)" PX_SPACES;
+// Spark: a line end stands alone.
+constexpr std::string_view kSpark =
+    R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|)"
+    R"( ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+)";
+constexpr std::string_view kUfakzeka = PX_WORD R"(|\p{N}|)" PX_SIGNS "|" PX_SPACES;
+// Hangul, full-width signs, Bopomofo, then Chinese and Japanese, each in runs of its own.
+constexpr std::string_view kYoutuScripts =
+    R"([\x{AC00}-\x{D7A3}\x{3131}-\x{318E}]+|)"
+    R"([\x{FF01}\x{2026}\x{201C}\x{201D}\x{2018}\x{2019}\x{2014}\x{FF1A}\x{FF1B}\x{FF0C}\x{3001}-\x{303F}\x{FE30}-\x{FE4F}]+|)"
+    R"([\x{3105}-\x{312F}]+|)" PX_CJK;
+constexpr std::string_view kYoutu = PX_SMALL PX_CONTRACTION
+    "?|" PX_CAPITALS PX_CONTRACTION R"(?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|)" PX_SPACES;
+// K-EXAONE: words over single spaces stay together.
+constexpr std::string_view kExaoneMoe = PX_CONTRACTION
+    R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|)"
+    R"(\s*[\r\n]|\s+(?!\S)|\s+)";
+// Jais 2: runs of spaces go in powers of two.
+constexpr std::string_view kJais2 = PX_CONTRACTION
+    "|" PX_WORD R"(|\p{N}{1,3}|)" PX_SIGNS
+    R"(|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|)"
+    R"(\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})";
+constexpr std::string_view kLines = R"([^\n]+|[\n]+)";
 constexpr std::string_view kLineEnd = R"([\r\n])";
 // The cased letters, as published: a list of its time, not a property of today's Unicode.
 constexpr std::string_view kDeepSeekLetters =
@@ -89,27 +111,37 @@ constexpr Recipe kRecipes[] = {
     {"deepseek-v3", {kThreeDigits, PX_CJK, kDeepSeek3}},
     {"default", {R"([\p{P}$+<=>^~|]+)", kGpt2, kNumber, kThreeAscii}},
     {"exaone", {kDigit, kGpt2}},
+    {"exaone-moe", {kExaoneMoe}},
     {"exaone4", {kGpt2}},
+    {"f2llmv2", {kQwen2}},
     {"falcon", {kPunctuationExpression, kGpt2, kAsciiNumberExpression, kThreeAscii}},
     {"falcon-h1", {kLlama3}, true},
     {"falcon3", {kLlama3}, true},
     {"gigachat", {kGpt2}},
-    {"glm4", {kLlama3}},
+    {"glm4", {kLlama3}, true},
+    {"glm5", {kLlama3}, true},
     {"gpt-2", {kGpt2}},
     {"gpt-4o", {kGpt4o}},
     {"gpt3-finnish", {PX_CLAUSE}},
     {"granite-docling", {kGpt2}},
+    {"granite-embed-multi-97m", {kGpt4o}, true},
     {"grok-2", {kQwen2}},
     {"hunyuan", {kQwen2}},
     {"hunyuan-dense", {kThreeDigits, PX_CJK, kDeepSeek3}},
+    {"hy_v4", {kThreeDigits, PX_CJK, kDeepSeek3}},
     {"jais", {kGpt2}},
+    {"jais-2", {kJais2}},
     {"jina-de", {kGpt2}},
     {"jina-es", {kGpt2}},
     {"jina-v1-en", {kGpt2}},
     {"jina-v2-code", {kGpt2}},
     {"jina-v2-de", {kGpt2}},
     {"jina-v2-es", {kGpt2}},
+    {"jina-v5-nano", {kLlama3}, true},
+    {"joyai-llm", {kThreeDigits, PX_CJK, kDeepSeek3}},
     {"kanana2", {kGpt4o}},
+    {"kormo", {kQwen2}},
+    {"laguna", {kLines, kQwen2}},
     {"lfm2", {kLlama3}, true},
     {"llada-moe", {kBailing}},
     {"llama-bpe", {kLlama3}, true},
@@ -118,6 +150,7 @@ constexpr Recipe kRecipes[] = {
     {"llama4", {kGpt4o}},
     {"megrez", {kQwen2}},
     {"mellum", {kGpt2}},
+    {"mellum2", {kDigit, kGpt2}},
     {"midm-2.0", {kLlama3}, true},
     {"minerva-7b", {kDigit, kGpt2}},
     {"minicpm5", {kThreeDigits, kNumbersApart}, true},
@@ -136,11 +169,15 @@ constexpr Recipe kRecipes[] = {
     {"smaug-bpe", {kLlama3}},
     {"smollm", {kDigit, kGpt2}},
     {"solar-open", {kQwen2}},
+    {"spark2_5", {kThreeDigits, PX_CJK, kSpark, kDigit}},
     {"stablelm2", {kQwen2}},
     {"starcoder", {kDigit, kGpt2}},
+    {"talkie", {kGpt4o}},
     {"tekken", {kTekken}, true},
     {"trillion", {kGpt2}},
+    {"ufakzeka", {kUfakzeka}},
     {"viking", {PX_CLAUSE, kDigit}},
+    {"youtu", {kYoutuScripts, kYoutu}, true},
 };
 static_assert(std::is_sorted(std::begin(kRecipes), std::end(kRecipes),
                              [](const Recipe& a, const Recipe& b) { return a.name < b.name; }));

@@ -56,6 +56,15 @@ TEST_CASE("recipes cut as their models do", "[text]") {
   CHECK(words("bailingmoe", "it's  ok\n\n") == Words{"it", "'s", " ", " ok", "\n\n"});
   CHECK(words("seed-coder", "a?\n b") == Words{"a", "?", "\n", " b"});
   CHECK(words("qwen35", "e\xCC\x81t") == Words{"e\xCC\x81t"});
+  CHECK(words("laguna", "a\n\nb") == Words{"a", "\n\n", "b"});
+  CHECK(words("spark2_5", "it?\n\n1234") == Words{"it", "?", "\n", "\n", "1", "2", "3", "4"});
+  CHECK(words("ufakzeka", "it's 12") == Words{"it", "'s", " ", "1", "2"});
+  CHECK(words("youtu",
+              "a\xE6\x97\xA5\xEF\xBC\x8C"
+              "b") == Words{"a", "\xE6\x97\xA5", "\xEF\xBC\x8C", "b"});
+  CHECK(words("exaone-moe", "so it is, 12") == Words{"so it is", ",", " ", "1", "2"});
+  CHECK(words("jais-2", "a" + std::string(14, ' ') + "b") ==
+        Words{"a", std::string(8, ' '), std::string(4, ' '), " ", " b"});
   CHECK(words("qwen2", "e\xCC\x81t") == Words{"e", "\xCC\x81t"});
 }
 
