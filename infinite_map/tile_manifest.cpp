@@ -2,6 +2,7 @@
 
 #include "pxvm/base/hash.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
@@ -114,8 +115,16 @@ Result<std::uint64_t> parse_tile_header(Bytes page) {
                 kTileHeaderBytes);
   ByteReader in(page);
   PX_CHECK(read_front(in, kFileMagic));
-  PX_CHECK(checked_body(page.first(kTileHeaderBytes), "tile file header"));
-  return in.u64("store id");
+  PX_TRY(const Bytes body, checked_body(page.first(kTileHeaderBytes), "tile file header"));
+  PX_TRY(const std::uint64_t store_id, in.u64("store id"));
+  const Bytes reserved = body.subspan(in.position());
+  const auto used =
+      std::find_if(reserved.begin(), reserved.end(), [](std::uint8_t b) { return b != 0; });
+  if (used != reserved.end()) {
+    return fail(Errc::kInvalid, "tile file header: reserved byte {} is {}, expected 0",
+                used - body.begin(), *used);
+  }
+  return store_id;
 }
 
 }  // namespace pxos::infinite_map

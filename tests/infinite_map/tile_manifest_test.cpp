@@ -61,6 +61,17 @@ TEST_CASE("every truncated prefix, every flipped bit and extra bytes are refused
   REQUIRE_FALSE(parse_tile_header(Bytes(page).first(page.size() - 1)));
 }
 
+TEST_CASE("a sealed first page with something behind the store id is refused", "[map]") {
+  ByteVector page = encode_tile_header(77);
+  page[1000] = 3;
+  ByteWriter seal;
+  seal.u64(xxh3_64(Bytes(page).first(page.size() - 8)));
+  std::copy(seal.view().begin(), seal.view().end(), page.end() - 8);
+  const auto parsed = parse_tile_header(page);
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().message == "tile file header: reserved byte 1000 is 3, expected 0");
+}
+
 TEST_CASE("a manifest that is sealed but wrong is refused by what is wrong", "[map]") {
   const auto message = [](TileManifest manifest) {
     return parse_manifest(encode_manifest(manifest)).error().message;
