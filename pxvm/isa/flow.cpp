@@ -118,15 +118,18 @@ std::uint16_t Flow::join_roots(std::uint16_t a, std::uint16_t b) const {
 }
 
 // Monotone, and no chain of joins is longer than seven: known type -> the first of its kind ->
-// mixed -> partly -> unknown, and root -> many writable -> many read-only.
+// unknown -> mixed -> partly, and root -> many writable -> many read-only. Unknown is below what is
+// reported: a view that is set from one that is mixed or unset makes its own target unknown, and
+// were that to spread over its cause around a loop, nobody would report any of it.
 RegisterCell Flow::join(RegisterCell a, RegisterCell b) const {
   if (a == b) return a;
-  if (a.status == Status::kUnknown || b.status == Status::kUnknown) return {Status::kUnknown, 0, 0};
   const auto lacks = [](const RegisterCell& c) {
     return c.status == Status::kUnset || c.status == Status::kPartly;
   };
   // A register that one path leaves unset is the likelier mistake, so it is named before the type.
   if (lacks(a) || lacks(b)) return {Status::kPartly, 0, 0};
+  if (a.status == Status::kMixed || b.status == Status::kMixed) return {Status::kMixed, 0, 0};
+  if (a.status == Status::kUnknown || b.status == Status::kUnknown) return {Status::kUnknown, 0, 0};
   if (a.status != Status::kKnown || b.status != Status::kKnown ||
       type_of_[a.type] != type_of_[b.type]) {
     return {Status::kMixed, 0, 0};

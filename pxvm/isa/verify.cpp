@@ -207,6 +207,12 @@ class OperandChecker {
   OperandChecker(const Program& program, const Flow& flow, FindingList& findings)
       : program_(program), flow_(flow), findings_(findings) {}
 
+  /// After all instructions: nothing that is unknown is accepted.
+  void finish() {
+    if (!unknown_ || !findings_.empty()) return;
+    report(unknown_->pc, unknown_->field, unknown_->name + " is not known to be set");
+  }
+
   void check(std::size_t pc, const Flow::Registers& registers) {
     const Instruction& instruction = program_.code[pc];
     const OpInfo& info = *find_opcode(instruction.family, instruction.op);
@@ -279,6 +285,8 @@ class OperandChecker {
         report(pc, field, home_name(used.reg) + " has different types on the paths that lead here");
         return false;
       case Status::kUnknown:
+        // Its cause is a finding of its own, but acceptance does not rest on that.
+        if (!unknown_) unknown_ = {pc, field, home_name(used.reg)};
         return false;
     }
     return false;
@@ -381,6 +389,12 @@ class OperandChecker {
   const Flow& flow_;
   FindingList& findings_;
   std::map<Opcode, std::vector<ShapePattern>> patterns_;
+  struct Unknown {
+    std::size_t pc;
+    Field field;
+    std::string name;
+  };
+  std::optional<Unknown> unknown_;  ///< the first use of a register that is kUnknown
 };
 
 // Bad instructions are reported first and then passed over: the data flow of the others is still
@@ -407,6 +421,7 @@ void check_code(const Program& program, FindingList& findings) {
     if (pc + 1 == program.code.size() && exits_of(program.code[pc]).falls_through)
       findings.add(pc, std::nullopt, "control runs past the last instruction");
   });
+  operands.finish();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdlib>
 #include <optional>
 
@@ -144,16 +145,16 @@ class GroupBuilder {
   /// False: the group ends before this instruction.
   bool take(std::size_t pc, const Accesses& accesses) {
     const Opcode opcode = program_.code[pc].opcode();
-    if (opcode == Opcode::kBind) {
-      // Operands are resolved in program order, so a bind matters only to a later reader of x.
-      rebinds_x_ |= group_.products > 0 && program_.code[pc].d == x_.reg;
-      return true;
-    }
+    // A group that is run one by one after all has its binds made already: a register that a member
+    // uses means the same before and behind them.
+    if (opcode == Opcode::kBind) return !used_[program_.code[pc].d];
     const bool taken = accesses.known && accesses.count > 0 &&
                        (opcode == Opcode::kMatmul ? take_product(accesses)
                                                   : table_is_free(pc) && take_row(accesses));
-    if (taken) group_.end = static_cast<std::uint32_t>(pc + 1);
-    return taken;
+    if (!taken) return false;
+    group_.end = static_cast<std::uint32_t>(pc + 1);
+    for (const Access& access : accesses.all()) used_[access.reg] = true;
+    return true;
   }
 
   [[nodiscard]] const Group& group() const { return group_; }
@@ -220,7 +221,7 @@ class GroupBuilder {
     const Access& y = *accesses.find(OperandKind::kF32Write);
     if (group_.products == Group::kMaxProducts || !y.whole() || y.root == x.root) return false;
     if (group_.products > 0) {
-      if (x.reg != x_.reg || rebinds_x_ || has(results_, y.root)) return false;
+      if (x.reg != x_.reg || has(results_, y.root)) return false;
     } else if (!same_rows(x) || (!x.whole() && has(written_, x.root))) {
       return false;
     }
@@ -239,7 +240,7 @@ class GroupBuilder {
   Roots results_;        ///< of products
   std::vector<Instruction> rotations_;
   Access x_;
-  bool rebinds_x_ = false;
+  std::bitset<256> used_;  ///< registers of members
 };
 
 std::vector<bool> find_leaders(const Program& program) {

@@ -257,6 +257,15 @@ TEST_CASE("verify: tensor registers are set on every path", "[isa]") {
          b.op("rmin", {"r1", "t200"});
        },
        "4 a: rmin r1, t200: t200 has different types on the paths that lead here"},
+      // Around this loop row is set from v and v from row: nothing sets the first of them.
+      {[](auto& b) {
+         b.tensor(Kind::kView, "row", Element::kF32, {"2", "dim"});
+         b.op("i64.const", {"r0", "1"});
+         b.op("tail", {"row", "v"});
+         b.op("tail", {"v", "row"});
+         b.op("br.lt", {"r0", "r1", "-3"});
+       },
+       "1 a: tail row, v: v is not set on every path that leads here"},
   });
 }
 

@@ -21,6 +21,7 @@ constexpr const char* kDeclarations = R"(
 .temp a : f32[T, 32]
 .temp b : f32[T, 32]
 .temp c : f32[T, 32]
+.temp more[2] : f32[T, 32]
 .temp few : f32[2, 32]
 .view v : f32[T, 32]
 .entry main(x: f32[T, 32], pos: i64)
@@ -91,6 +92,16 @@ TEST_CASE("other numbers of rows are another section", "[vm][plan]") {
 
 TEST_CASE("two appends to one cache may be at different positions", "[vm][plan]") {
   CHECK(groups_of("    kvappend cache, a, pos\n    kvappend cache, b, l\n").empty());
+}
+
+TEST_CASE("a register that a member uses is not bound anew in its group", "[vm][plan]") {
+  CHECK(groups_of("    bind t90, more, l\n    add t90, x, x\n    bind t91, more, l\n"
+                  "    add a, t91, x\n    kvappend cache, a, pos\n") == "3+0");
+  CHECK(groups_of("    bind t90, more, l\n    add t90, x, x\n    bind t90, more, l\n"
+                  "    add a, t90, x\n    kvappend cache, a, pos\n") == "2+0");
+  CHECK(groups_of("    bind t90, more, l\n    matmul a, w[l], t90\n    bind t90, more, l\n"
+                  "    matmul b, u[l], t90\n")
+            .empty());
 }
 
 TEST_CASE("groups are limited in length", "[vm][plan]") {
