@@ -134,18 +134,19 @@ struct RopeParams {
 /// Smallest factor of a frequency: with positions below 2^24 every angle stays below 2^30.
 inline constexpr float kMinRopeFactor = 0.125F;
 
-/// The rotation table of a context: entry (pos, i) = magnitude * (cos, sin) of pos * f[i].
+/// Rotations of consecutive positions from `first` on: entry (pos, i) = magnitude * (cos, sin) of
+/// pos * f[i], which depends on nothing else.
 ///   f[i] = base^(-2 i / dims) / factors[i] * (ramp(i) + (1 - ramp(i)) / factor)
 ///   ramp(i) = 1 - clamp((i - low) / max(0.001, high - low), 0, 1); 0 without YaRN, where
 ///   low = max(0, floor(c(beta_fast))), high = min(dims - 1, ceil(c(beta_slow))),
 ///   c(beta) = dims ln(original / (2 pi beta)) / (2 ln base).
 /// Computed in f64 with our own sin, cos, exp, log, rounded once to f32; the caller keeps it.
-/// Requires: table.size() == ctx_len * dims (cos and sin interleaved); `factors` is empty (all 1)
-/// or dims / 2 numbers; base >= 1; every factor is finite and >= kMinRopeFactor.
-void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table,
+/// Requires: table.size() is a multiple of dims (cos and sin interleaved); `factors` is empty (all
+/// 1) or dims / 2 numbers; base >= 1; every factor is finite and >= kMinRopeFactor.
+void rope_table(const RopeParams& params, std::int64_t first, std::span<float> table,
                 std::span<const float> factors = {});
 
-/// Rotates x[t, h * head_dim + ...] in place by position pos + t:
+/// Rotates x[t, h * head_dim + ...] in place by row pos + t of the table:
 /// (a, b) -> (a cos - b sin, a sin + b cos), each as mul, then fma.
 bool rope(OpContext& ctx, const RopeParams& params, std::span<const float> table, std::int64_t pos,
           MatF32 x);

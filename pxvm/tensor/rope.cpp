@@ -140,10 +140,11 @@ Ramp yarn_ramp(const RopeParams& params, double log_base) {
 
 }  // namespace
 
-void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float> table,
+void rope_table(const RopeParams& params, std::int64_t first, std::span<float> table,
                 std::span<const float> factors) {
-  PX_ASSERT(params.dims > 0 && params.dims % 2 == 0 && ctx_len >= 0 && params.base > 0);
-  PX_ASSERT(static_cast<std::int64_t>(table.size()) == ctx_len * params.dims);
+  PX_ASSERT(params.dims > 0 && params.dims % 2 == 0 && first >= 0 && params.base > 0);
+  const std::int64_t positions = static_cast<std::int64_t>(table.size()) / params.dims;
+  PX_ASSERT(static_cast<std::int64_t>(table.size()) == positions * params.dims);
   PX_ASSERT(factors.empty() || static_cast<std::int64_t>(2 * factors.size()) == params.dims);
   const double log_base = log_f64(static_cast<double>(params.base));
   const Ramp ramp = yarn_ramp(params, log_base);
@@ -152,9 +153,9 @@ void rope_table(const RopeParams& params, std::int64_t ctx_len, std::span<float>
     const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(params.dims);
     double frequency = exp_f64(exponent * log_base) * ramp.share(i, params);
     if (!factors.empty()) frequency /= static_cast<double>(factors[static_cast<std::size_t>(i)]);
-    for (std::int64_t pos = 0; pos < ctx_len; ++pos) {
-      const SinCos angle = sin_cos_f64(static_cast<double>(pos) * frequency);
-      float* entry = table.data() + pos * params.dims + 2 * i;
+    for (std::int64_t row = 0; row < positions; ++row) {
+      const SinCos angle = sin_cos_f64(static_cast<double>(first + row) * frequency);
+      float* entry = table.data() + row * params.dims + 2 * i;
       entry[0] = static_cast<float>(angle.cos * magnitude);
       entry[1] = static_cast<float>(angle.sin * magnitude);
     }

@@ -70,9 +70,12 @@ class Interpreter {
   /// Operands of a row operation. False: it traps.
   bool resolve(const Record& i, RowOp& op);
   bool resolve_rope(const Record& i, RowOp& op);
-  /// The table of a rotation for positions below `end`, made or grown where needed.
-  std::span<const float> rope_table(std::size_t attr, std::span<const float> factors,
-                                    std::int64_t end);
+  /// Gives op its rotations of positions op.pos .. op.pos + rows - 1, made where they are not there
+  /// yet. False: interrupted.
+  bool find_rotations(std::size_t attr, std::span<const float> factors, RowOp& op);
+  /// Rotations from `first` on into the whole of `entries`.
+  bool make_rotations(const Machine::RopeTable& table, const tensor::RopeParams& params,
+                      std::int64_t first, std::vector<float>& entries);
   bool resolve_kvappend(const Record& i, RowOp& op);
   /// Operands, checks and fuel of all members; true when nothing of it traps.
   bool resolve(const Group& group, BoundGroup& bound);

@@ -93,27 +93,53 @@ bool Interpreter::resolve_rope(const Record& i, RowOp& op) {
   op.d = x;
   op.pos = pos;
   op.rope = &params;
-  op.rope_table = rope_table(attr, factors, pos + x.rows);
-  return true;
+  return find_rotations(attr, factors, op);
 }
 
-std::span<const float> Interpreter::rope_table(std::size_t attr, std::span<const float> factors,
-                                               std::int64_t end) {
+bool Interpreter::find_rotations(std::size_t attr, std::span<const float> factors, RowOp& op) {
   constexpr std::int64_t kFirstTable = 512;
-  const tensor::RopeParams& params = linked_.attrs[attr].rope;
+  constexpr std::int64_t kMostEntries = std::int64_t{1} << 22;  // 16 MiB
+  const tensor::RopeParams& params = *op.rope;
   Machine::RopeTable& table = machine_.rope_tables_[attr];
-  auto rows = static_cast<std::int64_t>(table.entries.size()) / params.dims;
   // The factors are compared, not remembered by place: a program may compute them.
-  const bool same =
-      std::equal(factors.begin(), factors.end(), table.factors.begin(), table.factors.end());
-  if (end <= rows && same) return table.entries;
-  // Doubles: every entry is a function of its position only, so growth keeps all bits.
-  rows = std::max(kFirstTable, rows);
-  while (rows < end) rows *= 2;
-  table.factors.assign(factors.begin(), factors.end());
-  table.entries.resize(static_cast<std::size_t>(rows * params.dims));
-  tensor::rope_table(params, rows, table.entries, table.factors);
-  return table.entries;
+  if (!std::equal(factors.begin(), factors.end(), table.factors.begin(), table.factors.end())) {
+    table.factors.assign(factors.begin(), factors.end());
+    table.entries.clear();
+    table.window.clear();
+  }
+  const std::int64_t end = op.pos + op.d.rows, most = kMostEntries / params.dims;
+  if (end <= most) {
+    auto rows = static_cast<std::int64_t>(table.entries.size()) / params.dims;
+    // Doubles: every entry is a function of its position only, so growth keeps all bits.
+    const bool grows = end > rows;
+    for (rows = std::max(std::min(kFirstTable, most), rows); rows < end;) rows *= 2;
+    if (grows) table.entries.resize(static_cast<std::size_t>(rows * params.dims));
+    op.rope_table = table.entries;
+    return !grows || make_rotations(table, params, 0, table.entries);
+  }
+  // A position is the guest's to choose: what lies before it costs neither memory nor time.
+  const std::size_t wanted = static_cast<std::size_t>(op.d.rows * params.dims);
+  const bool same = table.window_first == op.pos && table.window.size() == wanted;
+  if (!same) table.window.resize(wanted);
+  table.window_first = op.pos;
+  op.pos = 0;
+  op.rope_table = table.window;
+  return same || make_rotations(table, params, table.window_first, table.window);
+}
+
+bool Interpreter::make_rotations(const Machine::RopeTable& table, const tensor::RopeParams& params,
+                                 std::int64_t first, std::vector<float>& entries) {
+  const auto row = static_cast<std::size_t>(params.dims);
+  const std::size_t piece = std::max<std::size_t>(1, 65'536 / row) * row;  // a millisecond or two
+  for (std::size_t at = 0; at < entries.size(); at += piece) {
+    if (!go_on()) {
+      entries.clear();
+      return false;
+    }
+    const std::span<float> part(entries.data() + at, std::min(piece, entries.size() - at));
+    tensor::rope_table(params, first + static_cast<std::int64_t>(at / row), part, table.factors);
+  }
+  return true;
 }
 
 bool Interpreter::resolve_kvappend(const Record& i, RowOp& op) {
@@ -157,7 +183,8 @@ bool Interpreter::resolve(const Group& group, BoundGroup& bound) {
 bool Interpreter::run_group(const Group& group, std::size_t& pc) {
   BoundGroup bound;
   if (!resolve(group, bound)) {
-    // Nothing has run yet but binds, which running them again does not change.
+    // Nothing has run yet but binds. They are made again, and no member in front of one uses its
+    // register (plan.cpp).
     machine_.trap_ = {};
     return run_one_by_one(group, pc);
   }

@@ -114,20 +114,21 @@ bool Interpreter::op_topk(const Record& i) {
   const auto k = static_cast<std::size_t>(ids.elements());
   if (k > x.size())
     return trap(TrapKind::kOutOfBounds, fmt::format("the {} largest of {}", k, x.size()));
+  if (!charge(x.size())) return false;
   add_cost({.tensor_bytes = x.size_bytes() + 2 * k * sizeof(float)});
-  kernel([&] {
+  return kernel([&] {
     tensor::top_k(x, {reinterpret_cast<std::int32_t*>(ids.data), k},
                   {reinterpret_cast<float*>(t(i.a).data), k});
     return true;
   });
-  return charge(x.size());
 }
 
 bool Interpreter::op_reduce(const Record& i) {
   const std::span<const float> x = flat(t(i.a));
   if (x.empty()) return trap(TrapKind::kOutOfBounds, "reduction of 0 elements");
+  if (!charge(x.size())) return false;
   add_cost({.tensor_bytes = x.size_bytes()});
-  kernel([&] {
+  return kernel([&] {
     if (i.action == Action::kArgMax) {
       std::int32_t id = 0;
       float value = 0;
@@ -139,7 +140,6 @@ bool Interpreter::op_reduce(const Record& i) {
     }
     return true;
   });
-  return charge(x.size());
 }
 
 }  // namespace pxos::vm

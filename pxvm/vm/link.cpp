@@ -1,6 +1,7 @@
 #include "pxvm/vm/link.hpp"
 
 #include "pxvm/base/checked.hpp"
+#include "pxvm/isa/declarations.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -265,6 +266,12 @@ class Linker {
   Result<void> choose_format(const TensorDecl& decl, LinkedTensor& linked,
                              std::vector<std::int64_t>& shape) const {
     linked.caches = inputs_.caches;
+    // One attention reads keys and values of one format; only regions have extents that fit all.
+    if (linked.caches != tensor::KvFormat::kF16 && decl.kind != TensorDecl::Kind::kRegion) {
+      return fail(Errc::kUnsupported,
+                  "'{}' is {}: caches that are not kept as f16 are for regions only", decl.name,
+                  isa::tensor_kind_name(decl.kind));
+    }
     if (linked.caches == tensor::KvFormat::kF32) linked.element_bytes = sizeof(float);
     if (linked.caches != tensor::KvFormat::kQ8) return {};
     if (shape.empty() || shape.back() % 32 != 0) {
@@ -287,7 +294,7 @@ class Linker {
     LinkedTensor& linked = out_.tensors.emplace_back();
     linked.element_bytes = element_bytes(decl.element);
     PX_TRY(std::vector<std::int64_t> shape, extents(decl, linked));
-    if (decl.kind == TensorDecl::Kind::kRegion && decl.element == TensorDecl::Element::kF16) {
+    if (decl.kind != TensorDecl::Kind::kView && decl.element == TensorDecl::Element::kF16) {
       PX_CHECK(choose_format(decl, linked, shape));
     }
     if (decl.is_array) {

@@ -193,11 +193,13 @@ class Machine {
   RegionSlot session_slot_ = 0;
   tensor::Scratch scratch_;
   std::unique_ptr<ThreadPool> inline_pool_;  ///< one thread: whoever calls
-  /// Rotation tables per rope record, grown on demand.
-  /// Rotations of one rope record, and the frequency factors they were made with (rope.by).
+  /// Rotations of one rope record, and the frequency factors they were made with (rope.by): those
+  /// from position 0 on, grown on demand up to a limit, and beyond it those of the last step.
   struct RopeTable {
     std::vector<float> factors;
     std::vector<float> entries;
+    std::vector<float> window;
+    std::int64_t window_first = 0;
   };
   std::vector<RopeTable> rope_tables_;
 

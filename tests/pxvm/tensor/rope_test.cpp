@@ -23,7 +23,7 @@ RopeParams make_params(std::int64_t heads, std::int64_t head_dim, std::int64_t d
 
 std::vector<float> make_table(const RopeParams& p, std::int64_t ctx_len) {
   std::vector<float> table(static_cast<std::size_t>(ctx_len * p.dims));
-  rope_table(p, ctx_len, table);
+  rope_table(p, 0, table);
   return table;
 }
 
@@ -79,7 +79,7 @@ double table_error(const RopeParams& p, const std::vector<float>& factors,
                    const std::vector<double>& frequencies) {
   constexpr std::int64_t kPositions = 256;
   std::vector<float> table(static_cast<std::size_t>(kPositions * p.dims));
-  rope_table(p, kPositions, table, factors);
+  rope_table(p, 0, table, factors);
   double worst = 0;
   for (std::size_t pos = 0; pos < kPositions; ++pos) {
     for (std::size_t i = 0; i < frequencies.size(); ++i) {
@@ -139,6 +139,14 @@ TEST_CASE("rope_table follows YaRN: fast pairs stay, slow pairs are divided, a r
     frequencies[i] = frequencies[i] * (1 - mix) + frequencies[i] / 4 * mix;
   }
   CHECK(table_error(p, {}, frequencies) <= 0x1.001p-25 + 0x1p-40);
+}
+
+TEST_CASE("rope_table from a later position on has the same entries", "[tensor][rope]") {
+  const RopeParams p = make_params(1, 16, 8, RopePairing::kHalves);
+  const std::vector<float> all = make_table(p, 40);
+  std::vector<float> part(5 * 8);
+  rope_table(p, 33, part);
+  CHECK(std::equal(part.begin(), part.end(), all.begin() + 33 * 8));
 }
 
 TEST_CASE("rope_table starts without rotation", "[tensor][rope]") {

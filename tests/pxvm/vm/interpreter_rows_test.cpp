@@ -4,6 +4,7 @@
 #include "guest.hpp"
 #include "pxvm/base/rng.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -236,6 +237,48 @@ TEST_CASE("fuel runs out at the same instruction with and without fusion", "[vm]
     CHECK(fused.error == plain.error);
     CHECK(fused.fuel == plain.fuel);
   }
+}
+
+TEST_CASE("a group that traps has bound nothing that its members use", "[vm][fusion]") {
+  Guest guest;
+  const auto machine = guest.load(
+      ".program t\n.region one[1] : f32[2, 4]\n.region other[1] : f32[64, 4]\n"
+      ".region cache : f16[8, 4]\n.temp x : f32[2, 4]\n.entry main(pos: i64)\n"
+      "    bind t90, one, r5\n    fill t90, 1.0\n    bind t90, other, r5\n"
+      "    kvappend cache, x, pos\n    halt\n");
+  REQUIRE(machine);
+  REQUIRE_FALSE((*machine)->call("main", {{7}, {}}));
+  const auto one = (*machine)->memory("one"), other = (*machine)->memory("other");
+  REQUIRE((one && other));
+  const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
+  CHECK_FALSE(std::all_of(one->begin(), one->begin() + 32, is_zero));
+  CHECK(std::all_of(other->begin(), other->end(), is_zero));
+}
+
+TEST_CASE("rotations at a far position are those of that position", "[vm]") {
+  constexpr std::int64_t kFar = (1 << 24) - 2;
+  Guest guest;
+  const auto machine = guest.load(
+      ".program t\n.attr rot = rope(heads: 1, head_dim: 8, dims: 8, base: 10000.0)\n"
+      ".temp x : f32[2, 8]\n.entry main(pos: i64)\n    fill x, 1.0\n    rope x, pos, rot\n"
+      "    halt\n");
+  REQUIRE(machine);
+  tensor::RopeParams params;
+  params.heads = 1;
+  params.head_dim = params.dims = 8;
+  for (const std::int64_t pos : {kFar, std::int64_t{3}, kFar - 1, kFar}) {
+    REQUIRE((*machine)->call("main", {{pos}, {}}));
+    std::vector<float> table(2 * 8);
+    tensor::rope_table(params, pos, table);
+    const auto view = (*machine)->view("x");
+    REQUIRE(view);
+    const auto* x = reinterpret_cast<const float*>(view->data);
+    for (std::size_t n = 0; n < table.size(); n += 2) {
+      CHECK(x[n] == std::fma(1.0F, table[n], -table[n + 1]));
+      CHECK(x[n + 1] == std::fma(1.0F, table[n + 1], table[n]));
+    }
+  }
+  CHECK_FALSE((*machine)->call("main", {{kFar + 1}, {}}));
 }
 
 TEST_CASE("the stop flag ends a group as an interruption", "[vm][fusion]") {

@@ -67,6 +67,27 @@ TEST_CASE("linking lays out arenas and fills parameters", "[vm][link]") {
   CHECK((*linked)->activation_bytes == 64 * 3 * 4 + 64 * 4 * 4);  // h and x at T = 64
 }
 
+TEST_CASE("caches that are not f16 are for regions only", "[vm][link]") {
+  const std::string text =
+      ".program t\n.region k : f16[8, 32]\n.temp v : f16[8, 32]\n.temp x : f32[1, 32]\n"
+      ".attr att = attention(heads: 1, kv_heads: 1, head_dim: 32, scale: 1.0)\n"
+      ".temp y : f32[1, 32]\n.entry main()\n    attention y, x, k, v, r0, att\n    halt\n";
+  const auto linked = [&](tensor::KvFormat caches) {
+    auto program = assembler::assemble_or_error({{"test.pxasm", text}, {}, false});
+    REQUIRE(program);
+    vm::LinkInputs inputs;
+    inputs.caches = caches;
+    return vm::link(*std::move(program), inputs);
+  };
+  CHECK(linked(tensor::KvFormat::kF16));
+  for (const auto caches : {tensor::KvFormat::kF32, tensor::KvFormat::kQ8}) {
+    const auto refused = linked(caches);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message ==
+          "'v' is temp: caches that are not kept as f16 are for regions only");
+  }
+}
+
 TEST_CASE("extents that overflow are an error", "[vm][link]") {
   test::Guest guest;
   guest.integers = {{"n", std::int64_t{1} << 62}};
