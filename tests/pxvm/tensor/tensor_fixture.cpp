@@ -9,8 +9,6 @@
 #include <cmath>
 #include <map>
 
-#include <catch2/catch.hpp>
-
 namespace pxos::tensor::test {
 namespace {
 
@@ -169,18 +167,6 @@ void with_context(const Variant& variant, const std::function<void(OpContext&)>&
   const std::atomic<bool> stop{false};
   OpContext ctx{*variant.kernels, pool, scratch, stop};
   body(ctx);
-}
-
-void check_bits(const OwnedF32& expected,
-                const std::function<bool(OpContext&, MatF32)>& operation) {
-  for (const Variant& variant : all_variants()) {
-    INFO(variant.name() << ' ' << expected.rows << " x " << expected.cols);
-    with_context(variant, [&](OpContext& ctx) {
-      OwnedF32 out(expected.rows, expected.cols);
-      REQUIRE(operation(ctx, out.view()));
-      CHECK(bits_of(out.values) == bits_of(expected.values));
-    });
-  }
 }
 
 }  // namespace pxos::tensor::test

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include <fmt/format.h>
+
 namespace pxos::test {
 namespace {
 
@@ -19,6 +21,7 @@ using isa::TensorDecl;
 using vm::TrapKind;
 
 std::int64_t unit_of(TensorDecl::Element element) {
+  if (element == TensorDecl::Element::kF16) return 2;
   return element == TensorDecl::Element::kU8 ? 1 : 4;
 }
 
@@ -30,6 +33,15 @@ std::uint8_t field_e(const Instruction& i) {
   return static_cast<std::uint8_t>(static_cast<std::uint32_t>(i.imm) >> 16U);
 }
 
+/// An f32 or an f16.
+float number_at(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() == 2)
+    return oracle_from_half(static_cast<std::uint16_t>(bytes[0] + 256 * bytes[1]));
+  float value = 0;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
 std::int64_t sign_extended(std::uint64_t value, int bytes) {
   const int unused = 64 - 8 * bytes;
   return static_cast<std::int64_t>(value << unused) >> unused;
@@ -37,34 +49,92 @@ std::int64_t sign_extended(std::uint64_t value, int bytes) {
 
 }  // namespace
 
-bool CheckedMachine::knows(const isa::Program& program) {
-  return std::all_of(program.code.begin(), program.code.end(), [](const Instruction& i) {
-    const Opcode opcode = i.opcode();
-    if (opcode == Opcode::kHost) return false;
-    return i.family < 0x80 || opcode == Opcode::kFill || opcode == Opcode::kCopy ||
-           opcode == Opcode::kIota;
-  });
+std::optional<std::int64_t> checked_host(std::uint32_t call, std::uint64_t a, std::uint64_t b,
+                                         std::uint64_t c) {
+  const std::uint64_t mixed = (a * 3 + b * 5 + c * 7 + call) * 0x9e37'79b9'7f4a'7c15U;
+  if (mixed >> 60U == 0) return std::nullopt;
+  return static_cast<std::int64_t>(mixed >> 56U) - 8;
 }
 
-CheckedMachine::CheckedMachine(const isa::Program& program,
-                               const std::vector<std::uint64_t>& consts, std::uint64_t fuel)
-    : program_(program), consts_(consts), fuel_(fuel) {
-  for (std::size_t i = 0; i < program.tensors.size(); ++i) {
-    const TensorDecl& decl = program.tensors[i];
-    if (decl.kind == TensorDecl::Kind::kView) continue;
-    const auto index = static_cast<std::uint16_t>(i);
-    const std::int64_t count = decl.is_array ? decl.count.as_constant().value_or(0) : 1;
-    for (std::int64_t k = 0; k < count; ++k) {
-      const View view = view_of(index, k);
-      memory[view.key].resize(static_cast<std::size_t>(length(view) * view.unit));
-    }
+CheckedMachine::CheckedMachine(const CheckedWorld& world)
+    : world_(world),
+      program_(world.linked.program()),
+      consts_(world.linked.consts),
+      symbols_(world.linked.symbols) {
+  for (std::size_t i = 0; i < program_.tensors.size(); ++i) reserve(static_cast<std::uint16_t>(i));
+}
+
+std::int64_t CheckedMachine::evaluate(const isa::Polynomial& value) const {
+  Wide out = 0;
+  for (const isa::Polynomial::Term& term : value.terms()) {
+    Wide product = term.coefficient;
+    for (const isa::SymbolId id : term.symbols) product *= symbols_.at(id);
+    out += product;
+  }
+  return static_cast<std::int64_t>(out);
+}
+
+/// Memory of a declaration at its largest extents, in portions of 64 bytes per element of an array.
+void CheckedMachine::reserve(std::uint16_t decl) {
+  const TensorDecl& declared = program_.tensors[decl];
+  if (declared.kind == TensorDecl::Kind::kView) return;
+  if (declared.kind == TensorDecl::Kind::kImport) return take_vectors(decl);
+  std::int64_t bytes = unit_of(declared.element);
+  for (const isa::Polynomial& dim : declared.dims) bytes *= evaluate(dim);
+  if (declared.element == TensorDecl::Element::kF16) {
+    const bool region = declared.kind == TensorDecl::Kind::kRegion;
+    const std::int64_t cols = evaluate(declared.dims.back());
+    const auto format = region ? world_.caches : tensor::KvFormat::kF16;
+    bytes = cols == 0 ? 0 : bytes / 2 / cols * tensor::kv_row_bytes(format, cols);
+  }
+  const std::int64_t count = declared.is_array ? evaluate(declared.count) : 1;
+  for (std::int64_t k = 0; k < count; ++k)
+    memory[{decl, k}].resize(static_cast<std::size_t>((bytes + 63) / 64 * 64));
+}
+
+/// Imported vectors are memory that nothing may write.
+void CheckedMachine::take_vectors(std::uint16_t decl) {
+  const TensorDecl& declared = program_.tensors[decl];
+  const std::int64_t count = declared.is_array ? evaluate(declared.count) : 1;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const Floats* values = world_.find_vector(import_name(declared, k));
+    if (values == nullptr) continue;
+    Buffer& bytes = memory[{decl, k}];
+    bytes.resize(values->size() * sizeof(float));
+    std::memcpy(bytes.data(), values->data(), bytes.size());
   }
 }
 
-CheckedMachine::View CheckedMachine::view_of(std::uint16_t decl, std::int64_t index) const {
-  View view{{decl, index}, {}, 0, unit_of(program_.tensors[decl].element)};
-  for (const isa::Polynomial& dim : program_.tensors[decl].dims)
-    view.dims.push_back(dim.as_constant().value_or(0));
+/// The first name that the world knows, with the index where the pattern has braces.
+std::string CheckedMachine::import_name(const TensorDecl& decl, std::int64_t index) const {
+  for (std::string name : decl.patterns) {
+    if (const std::size_t at = name.find("{}"); at != std::string::npos)
+      name.replace(at, 2, std::to_string(index));
+    if (world_.find_matrix(name) != nullptr || world_.find_vector(name) != nullptr) return name;
+  }
+  return "";
+}
+
+std::optional<CheckedMachine::View> CheckedMachine::view_of(std::uint16_t decl,
+                                                            std::int64_t index) {
+  const TensorDecl& declared = program_.tensors[decl];
+  View view{{decl, index}, {}, 0, unit_of(declared.element)};
+  for (const isa::Polynomial& dim : declared.dims) {
+    view.dims.push_back(evaluate(dim));
+    if (view.dims.back() < 0) return std::nullopt;
+  }
+  if (declared.kind == TensorDecl::Kind::kView) return view;
+  if (declared.kind == TensorDecl::Kind::kImport) {
+    const std::string name = import_name(declared, index);
+    view.matrix = world_.find_matrix(name);
+    if (view.matrix != nullptr) return view;
+  }
+  view.buffer = &memory.at(view.key);
+  // Caches of this kind have the same extents in every call.
+  const bool cache =
+      declared.element == TensorDecl::Element::kF16 && declared.kind == TensorDecl::Kind::kRegion;
+  if (!cache && static_cast<std::size_t>(length(view) * view.unit) > view.buffer->size())
+    return std::nullopt;
   return view;
 }
 
@@ -82,38 +152,96 @@ std::uint64_t& CheckedMachine::r(std::uint8_t reg) {
 }
 
 CheckedMachine::View& CheckedMachine::t(std::uint8_t reg) {
-  broken_promise |= !tensors_.contains(reg) || tensors_[reg].dims.empty();
-  return tensors_[reg];
+  broken_promise |= !tensors_[reg];
+  if (!tensors_[reg]) tensors_[reg] = View{{}, {0, 0, 0, 0}};
+  return *tensors_[reg];
 }
 
 std::uint8_t& CheckedMachine::byte(const View& view, std::int64_t offset) {
   static std::uint8_t nowhere = 0;
-  std::vector<std::uint8_t>& buffer = memory[view.key];
   const std::int64_t at = view.first * view.unit + offset;
-  broken_promise |= at < 0 || at >= static_cast<std::int64_t>(buffer.size());
-  return broken_promise ? nowhere : buffer[static_cast<std::size_t>(at)];
+  broken_promise |=
+      view.buffer == nullptr || at < 0 || at >= static_cast<std::int64_t>(view.buffer->size());
+  return broken_promise ? nowhere : (*view.buffer)[static_cast<std::size_t>(at)];
 }
 
 void CheckedMachine::spend(std::uint64_t units) {
   fuel_used += units;
-  if (fuel_used > fuel_) stop(TrapKind::kFuel);
+  if (fuel_used > world_.fuel) stop(TrapKind::kFuel);
 }
 
-void CheckedMachine::run(const isa::Entry& entry) {
-  trap = TrapKind::kNone;
-  fuel_used = 0;
+bool CheckedMachine::pay(std::int64_t work) {
+  spend(1 + static_cast<std::uint64_t>(work) / 1024);
+  return trap == TrapKind::kNone;
+}
+
+bool CheckedMachine::set_symbol(const std::string& name, std::int64_t value) {
+  for (std::size_t i = 0; i < program_.symbols.size(); ++i) {
+    const isa::Symbol& symbol = program_.symbols[i];
+    if (symbol.name != name) continue;
+    const bool dim = symbol.kind == isa::Symbol::Kind::kDim;
+    if (dim && (value < evaluate(symbol.lowest) || value > evaluate(symbol.highest))) return false;
+    if (dim || symbol.kind == isa::Symbol::Kind::kArgument) symbols_[i] = value;
+  }
+  return true;
+}
+
+bool CheckedMachine::begin(const isa::Entry& entry, const CheckedCall& call) {
+  halted_ = true;
   slots.assign(vm::kWindowSlots, 0);
-  calls_.clear();
-  window_ = 0;
-  halted_ = false;
-  tensors_.clear();
+  std::size_t next = 0;
+  for (const isa::Entry::Argument& argument : entry.arguments) {
+    if (argument.kind == isa::Entry::ArgKind::kTensor) continue;
+    if (next == call.scalars.size()) return false;
+    const std::int64_t value = call.scalars[next++];
+    slots[argument.reg] = static_cast<std::uint64_t>(value);
+    const bool names_dim = argument.kind == isa::Entry::ArgKind::kI64;
+    if (names_dim && !set_symbol(argument.name, value)) return false;
+  }
+  if (next != call.scalars.size()) return false;
+  for (const auto& [name, value] : call.dims) {
+    if (!set_symbol(name, value)) return false;
+  }
+  for (const isa::Entry::Requirement& requirement : entry.requirements) {
+    if (evaluate(requirement.lhs) > evaluate(requirement.rhs)) return false;
+  }
   for (std::size_t i = 0; i < program_.tensors.size(); ++i) {
     const TensorDecl& decl = program_.tensors[i];
     if (!decl.home) continue;
     tensors_[*decl.home] = view_of(static_cast<std::uint16_t>(i), 0);
+    if (!tensors_[*decl.home]) return false;
   }
+  trap = TrapKind::kNone;
+  fuel_used = 0;
+  calls_.clear();
+  window_ = 0;
+  halted_ = false;
   next_ = entry.start;
-  while (!halted_ && trap == TrapKind::kNone && !broken_promise) step();
+  return true;
+}
+
+std::string CheckedMachine::settle(const std::function<std::span<const std::uint8_t>(Key)>& found) {
+  if (!pending) return "";
+  const Pending waiting = *std::exchange(pending, std::nullopt);
+  const std::span<const std::uint8_t> theirs = found(waiting.key);
+  Buffer& mine = memory.at(waiting.key);
+  for (std::size_t n = 0; n < waiting.values.size(); ++n) {
+    const std::size_t at = static_cast<std::size_t>(waiting.first) + waiting.unit * n;
+    if (at + waiting.unit > std::min(mine.size(), theirs.size()))
+      return "an element is outside of its tensor";
+    const float value = number_at(theirs.subspan(at, waiting.unit));
+    const Interval& right = waiting.values[n];
+    ++elements;
+    unsure += right.is_any() ? 1U : 0U;
+    if (!right.holds(value)) {
+      return fmt::format("{}[{}] element {}: found {:.9g}, expected {:.9g} to {:.9g}{}",
+                         program_.tensors[waiting.key.first].name, waiting.key.second, n, value,
+                         right.lo, right.hi, right.only_nan() ? " (NaN)" : "");
+    }
+    std::copy_n(theirs.begin() + static_cast<std::ptrdiff_t>(at), waiting.unit,
+                mine.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  return "";
 }
 
 void CheckedMachine::step() {
@@ -142,9 +270,20 @@ void CheckedMachine::step() {
     control(i);
   } else if (i.family == 0x50) {
     if (!element_access(i)) pixels(i);
-  } else {
+  } else if (i.opcode() == Opcode::kHost) {
+    host(i);
+  } else if (i.family == 0x70) {
     views(i);
+  } else {
+    tensor(i);
   }
+}
+
+void CheckedMachine::host(const Instruction& i) {
+  const auto result = checked_host(static_cast<std::uint32_t>(i.imm), r(i.a), r(i.b), r(i.c));
+  if (!result) return stop(TrapKind::kHost);
+  r(i.d) = static_cast<std::uint64_t>(*result);
+  spend(1);
 }
 
 void CheckedMachine::control(const Instruction& i) {
@@ -369,50 +508,24 @@ void CheckedMachine::views(const Instruction& i) {
   if (i.opcode() == Opcode::kBind) {
     const auto decl = static_cast<std::uint16_t>(i.imm);
     const auto index = static_cast<std::int64_t>(r(i.a));
-    const std::int64_t count = program_.tensors[decl].count.as_constant().value_or(0);
-    if (index < 0 || index >= count) return stop(TrapKind::kOutOfBounds);
+    if (index < 0 || index >= evaluate(program_.tensors[decl].count))
+      return stop(TrapKind::kOutOfBounds);
     tensors_[i.d] = view_of(decl, index);
+    if (!tensors_[i.d]) stop(TrapKind::kOutOfBounds);
     return;
   }
-  if (i.family != 0x70) return fill_tensor(i);
   const View source = t(i.a);
-  View& target = tensors_[i.d];
+  View& target = t(i.d);
+  broken_promise |= source.buffer == nullptr;
   if (broken_promise) return;
   const std::int64_t rows = target.dims[0];
   const bool tail = i.opcode() == Opcode::kTail;
   const std::int64_t first = tail ? source.dims[0] - rows : static_cast<std::int64_t>(r(i.b));
   if (first < 0 || first > source.dims[0] - rows) return stop(TrapKind::kOutOfBounds);
-  target.key = source.key;
-  target.unit = source.unit;
+  const std::vector<std::int64_t> dims = target.dims;
+  target = source;
+  target.dims = dims;
   target.first = source.first + first * source.dims[1];
-}
-
-void CheckedMachine::fill_tensor(const Instruction& i) {
-  const View to = t(i.d);
-  if (broken_promise) return;
-  const std::int64_t count = length(to);
-  std::vector<std::uint32_t> values;
-  for (std::int64_t k = 0; k < count; ++k) {
-    std::uint32_t value = static_cast<std::uint32_t>(r(i.b));
-    if (i.opcode() == Opcode::kIota)
-      value = static_cast<std::uint32_t>(r(i.a) + static_cast<std::uint64_t>(k));
-    if (i.opcode() == Opcode::kCopy) {
-      value = 0;
-      for (int n = 0; n < 4; ++n)
-        value |= static_cast<std::uint32_t>(byte(t(i.a), 4 * k + n)) << (8 * n);
-    }
-    values.push_back(value);
-  }
-  const auto first = static_cast<std::int64_t>(r(i.a));
-  constexpr std::int64_t kEnd = std::int64_t{1} << 31;
-  if (i.opcode() == Opcode::kIota && (first < -kEnd || first > kEnd - count))
-    return stop(TrapKind::kOutOfBounds);
-  spend(1 + static_cast<std::uint64_t>(count) / 1024);
-  for (std::int64_t k = 0; trap == TrapKind::kNone && k < count; ++k) {
-    for (int n = 0; n < 4; ++n)
-      byte(to, 4 * k + n) =
-          static_cast<std::uint8_t>(values[static_cast<std::size_t>(k)] >> (8 * n));
-  }
 }
 
 }  // namespace pxos::test
