@@ -199,13 +199,15 @@ bool mean_rows(OpContext& ctx, ConstMatF32 x, MatF32 out);
 bool softmax_rows(OpContext& ctx, ConstMatF32 x, MatF32 out);
 
 /// The k largest of one row, descending; equal values in ascending index; NaN ranks below every
-/// number.
-void top_k(std::span<const float> x, std::span<std::int32_t> ids, std::span<float> values);
+/// number. False: stopped, and nothing was written.
+bool top_k(const std::atomic<bool>& stop, std::span<const float> x, std::span<std::int32_t> ids,
+           std::span<float> values);
 
 /// Smallest and largest of one row (NaN skipped; both 0 when nothing is left).
 struct MinMax {
   float min = 0;
   float max = 0;
+  bool found = false;  ///< there was a number
 };
 [[nodiscard]] MinMax min_max(std::span<const float> x);
 

@@ -24,13 +24,16 @@ bool before(const Ranked& a, const Ranked& b) {
 
 }  // namespace
 
-void top_k(std::span<const float> x, std::span<std::int32_t> ids, std::span<float> values) {
+bool top_k(const std::atomic<bool>& stop, std::span<const float> x, std::span<std::int32_t> ids,
+           std::span<float> values) {
+  constexpr std::size_t kPolled = 65'536;
   const std::size_t k = ids.size();
   PX_ASSERT(k == values.size() && k <= x.size());
-  if (k == 0) return;
+  if (k == 0) return true;
   std::vector<Ranked> best;  // a heap whose front is the last of the best k
   best.reserve(k);
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (i % kPolled == 0 && stop.load(std::memory_order_relaxed)) return false;
     const Ranked next{x[i], static_cast<std::int32_t>(i)};
     if (best.size() < k) {
       best.push_back(next);
@@ -46,16 +49,16 @@ void top_k(std::span<const float> x, std::span<std::int32_t> ids, std::span<floa
     ids[i] = best[i].id;
     values[i] = best[i].value;
   }
+  return true;
 }
 
 MinMax min_max(std::span<const float> x) {
   MinMax range;
-  bool found = false;
   for (const float value : x) {
     if (std::isnan(value)) continue;
-    range.min = found ? std::min(range.min, value) : value;
-    range.max = found ? std::max(range.max, value) : value;
-    found = true;
+    range.min = range.found ? std::min(range.min, value) : value;
+    range.max = range.found ? std::max(range.max, value) : value;
+    range.found = true;
   }
   return range;
 }

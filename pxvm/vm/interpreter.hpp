@@ -54,6 +54,8 @@ class Interpreter {
   bool op_attention(const Record& i);
   bool op_topk(const Record& i);
   bool op_reduce(const Record& i);
+  bool find_largest(const Record& i, std::span<const float> x);
+  bool find_range(const Record& i, std::span<const float> x);
   bool op_row(const Record& i);
   bool op_host(const Record& i);
   /// The trap of a numeric instruction without a result.

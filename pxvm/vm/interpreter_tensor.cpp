@@ -5,6 +5,9 @@
 #include "pxvm/vm/interpreter.hpp"
 #include "pxvm/vm/views.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace pxos::vm {
 
 using tensor::ConstMatF32;
@@ -79,8 +82,11 @@ bool Interpreter::op_iota(const Record& i) {
   add_cost({.tensor_bytes = work(count, sizeof(std::int32_t))});
   return kernel([&] {
     auto* out = reinterpret_cast<std::int32_t*>(target.data);
-    for (std::int64_t n = 0; n < count; ++n) out[n] = static_cast<std::int32_t>(first + n);
-    return true;
+    return in_portions(context_, static_cast<std::size_t>(count),
+                       [&](std::size_t at, std::size_t size) {
+                         for (std::size_t n = at; n < at + size; ++n)
+                           out[n] = static_cast<std::int32_t>(first + static_cast<std::int64_t>(n));
+                       });
   });
 }
 
@@ -112,14 +118,15 @@ bool Interpreter::op_topk(const Record& i) {
   const TensorView& ids = t(i.d);
   const std::span<const float> x = flat(t(i.b));
   const auto k = static_cast<std::size_t>(ids.elements());
-  if (k > x.size())
-    return trap(TrapKind::kOutOfBounds, fmt::format("the {} largest of {}", k, x.size()));
+  constexpr std::size_t kMost = 65'536;  // sorting them is not interrupted
+  if (k > x.size() || k > kMost)
+    return trap(TrapKind::kOutOfBounds,
+                fmt::format("the {} largest of {}, at most {}", k, x.size(), kMost));
   if (!charge(x.size())) return false;
   add_cost({.tensor_bytes = x.size_bytes() + 2 * k * sizeof(float)});
   return kernel([&] {
-    tensor::top_k(x, {reinterpret_cast<std::int32_t*>(ids.data), k},
-                  {reinterpret_cast<float*>(t(i.a).data), k});
-    return true;
+    return tensor::top_k(context_.stop, x, {reinterpret_cast<std::int32_t*>(ids.data), k},
+                         {reinterpret_cast<float*>(t(i.a).data), k});
   });
 }
 
@@ -128,18 +135,35 @@ bool Interpreter::op_reduce(const Record& i) {
   if (x.empty()) return trap(TrapKind::kOutOfBounds, "reduction of 0 elements");
   if (!charge(x.size())) return false;
   add_cost({.tensor_bytes = x.size_bytes()});
-  return kernel([&] {
-    if (i.action == Action::kArgMax) {
-      std::int32_t id = 0;
-      float value = 0;
-      tensor::top_k(x, {&id, 1}, {&value, 1});
-      r(i.d) = static_cast<std::uint64_t>(static_cast<std::int64_t>(id));
-    } else {
-      const tensor::MinMax range = tensor::min_max(x);
-      set_f32(i.d, i.action == Action::kRMin ? range.min : range.max);
-    }
-    return true;
+  return kernel(
+      [&] { return i.action == Action::kArgMax ? find_largest(i, x) : find_range(i, x); });
+}
+
+bool Interpreter::find_largest(const Record& i, std::span<const float> x) {
+  std::int64_t best = 0;
+  const bool done = in_portions(context_, x.size(), [&](std::size_t at, std::size_t size) {
+    std::int32_t id = 0;
+    float value = 0;
+    if (!tensor::top_k(context_.stop, x.subspan(at, size), {&id, 1}, {&value, 1})) return;
+    const float before = x[static_cast<std::size_t>(best)];
+    const bool better = std::isnan(before) ? !std::isnan(value) : value > before;
+    if (better) best = static_cast<std::int64_t>(at) + id;
   });
+  if (done) r(i.d) = static_cast<std::uint64_t>(best);
+  return done && !context_.stop.load(std::memory_order_relaxed);
+}
+
+bool Interpreter::find_range(const Record& i, std::span<const float> x) {
+  tensor::MinMax all;
+  const bool done = in_portions(context_, x.size(), [&](std::size_t at, std::size_t size) {
+    const tensor::MinMax part = tensor::min_max(x.subspan(at, size));
+    if (!part.found) return;
+    all.min = all.found ? std::min(all.min, part.min) : part.min;
+    all.max = all.found ? std::max(all.max, part.max) : part.max;
+    all.found = true;
+  });
+  if (done) set_f32(i.d, i.action == Action::kRMin ? all.min : all.max);
+  return done;
 }
 
 }  // namespace pxos::vm

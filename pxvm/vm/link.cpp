@@ -245,6 +245,10 @@ class Linker {
       }
       shape.push_back(extent);
     }
+    if (!within_limits(decl.element, shape)) {
+      return fail(Errc::kLimit, "tensor '{}' {} has more than {} columns or {} rows", decl.name,
+                  shape_text(shape), kMaxColumns, kMaxRows);
+    }
     linked.rank = static_cast<std::uint8_t>(shape.size());
     return shape;
   }
@@ -401,6 +405,14 @@ class Linker {
 };
 
 }  // namespace
+
+bool within_limits(TensorDecl::Element element, std::span<const std::int64_t> shape) {
+  const bool numbers = element == TensorDecl::Element::kF32 ||
+                       element == TensorDecl::Element::kF16 ||
+                       element == TensorDecl::Element::kWeight;
+  if (!numbers || shape.size() != 2) return true;
+  return shape[0] <= kMaxRows && shape[1] <= kMaxColumns;
+}
 
 Result<std::shared_ptr<const LinkedProgram>> link(isa::VerifiedProgram program,
                                                   const LinkInputs& inputs) {

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace pxos::vm {
 
@@ -61,6 +62,15 @@ struct LinkedAttr {
   tensor::AttentionParams attention;
   float norm_eps = 0;
 };
+
+/// Most columns and rows of an f32, f16 or weight matrix. Norms, products and the like do not stop
+/// within a row, and means not within a column: so an interrupted program stops in time.
+inline constexpr std::int64_t kMaxColumns = std::int64_t{1} << 20;
+inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 24;
+
+/// Whether a tensor of these extents keeps within them. Vectors and other elements have no limit.
+[[nodiscard]] bool within_limits(isa::TensorDecl::Element element,
+                                 std::span<const std::int64_t> shape);
 
 /// A program with its numbers filled in. Array elements of a region lie one after another, each
 /// 64-byte aligned.

@@ -88,6 +88,10 @@ Result<TensorView> Machine::make_view(std::size_t decl_index, std::int64_t index
                   view.dims[i]);
     }
   }
+  if (!within_limits(decl.element, std::span(view.dims).first(view.rank))) {
+    return fail(Errc::kUsage, "'{}' is {} in this call: more than {} columns or {} rows", decl.name,
+                view.shape_text(), kMaxColumns, kMaxRows);
+  }
   view.length = static_cast<std::uint64_t>(view.elements());
   if (decl.element == TensorDecl::Element::kWeight) {
     view.packed = linked.packed[static_cast<std::size_t>(index)];

@@ -62,11 +62,13 @@ bool apply(tensor::OpContext& context, const RowOp& op, std::int64_t first, std:
     case Action::kSoftCap:
       return tensor::softcap(context, a, op.factor, d);
     case Action::kCopy:
-      std::memmove(d.data, a.data, elements * sizeof(float));
-      return true;
+      return in_portions(context, elements, [&](std::size_t at, std::size_t size) {
+        std::memmove(d.data + at, a.data + at, size * sizeof(float));
+      });
     case Action::kFill:
-      std::fill_n(d.data, elements, op.factor);
-      return true;
+      return in_portions(context, elements, [&](std::size_t at, std::size_t size) {
+        std::fill_n(d.data + at, size, op.factor);
+      });
     case Action::kRmsNorm:
       return tensor::rmsnorm(context, a, op.row, op.factor, d);
     case Action::kHeadNorm:

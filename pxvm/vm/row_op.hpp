@@ -6,6 +6,7 @@
 #include "pxvm/tensor/ops.hpp"
 #include "pxvm/vm/plan.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -28,6 +29,17 @@ struct RowOp {
   [[nodiscard]] std::int64_t rows() const { return action == Action::kKvAppend ? a.rows : d.rows; }
   [[nodiscard]] std::int64_t cols() const { return action == Action::kKvAppend ? a.cols : d.cols; }
 };
+
+/// step(first, count) for portions of so many elements, between which the program can be stopped.
+template <class Step>
+bool in_portions(const tensor::OpContext& context, std::size_t elements, Step step) {
+  constexpr std::size_t kPortion = std::size_t{1} << 20U;
+  for (std::size_t first = 0; first < elements; first += kPortion) {
+    if (context.stop.load(std::memory_order_relaxed)) return false;
+    step(first, std::min(kPortion, elements - first));
+  }
+  return true;
+}
 
 /// Multiply-adds that the operation is charged for, all rows.
 [[nodiscard]] std::uint64_t work_of(const RowOp& op);

@@ -17,7 +17,8 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 std::vector<std::int32_t> top_ids(const std::vector<float>& x, std::size_t k) {
   std::vector<std::int32_t> ids(k);
   std::vector<float> values(k);
-  top_k(x, ids, values);
+  const std::atomic<bool> stop{false};
+  REQUIRE(top_k(stop, x, ids, values));
   for (std::size_t i = 0; i < k; ++i) {
     CHECK(test::bits_of(values[i]) == test::bits_of(x[static_cast<std::size_t>(ids[i])]));
   }
@@ -25,6 +26,15 @@ std::vector<std::int32_t> top_ids(const std::vector<float>& x, std::size_t k) {
 }
 
 }  // namespace
+
+TEST_CASE("top_k writes nothing once it is stopped", "[tensor][top_k]") {
+  const std::atomic<bool> stop{true};
+  std::vector<std::int32_t> ids(2, -7);
+  std::vector<float> values(2, 5);
+  CHECK_FALSE(top_k(stop, std::vector<float>{1, 2, 3}, ids, values));
+  CHECK(ids == std::vector<std::int32_t>{-7, -7});
+  CHECK(values == std::vector<float>{5, 5});
+}
 
 TEST_CASE("top_k equals a stable sort", "[tensor][top_k]") {
   std::vector<float> x = test::random_matrix(1, 500, 1).values;
@@ -52,6 +62,7 @@ TEST_CASE("min_max skips NaN", "[tensor][min_max]") {
   CHECK(min_max(x).max == 7);
   CHECK(min_max(std::vector<float>{kNan}).max == 0);
   CHECK(min_max({}).min == 0);
+  CHECK_FALSE(min_max({}).found);
   CHECK(min_max(std::vector<float>{-2}).max == -2);
 }
 

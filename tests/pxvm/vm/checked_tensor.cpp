@@ -286,7 +286,7 @@ void CheckedMachine::select(const Instruction& i) {
   const Floats x = floats(t(many ? i.b : i.a));
   if (broken_promise) return;
   const std::size_t wanted = many ? static_cast<std::size_t>(length(t(i.d))) : 1;
-  if (wanted > x.size()) return stop(TrapKind::kOutOfBounds);
+  if (wanted > std::min<std::size_t>(x.size(), 65'536)) return stop(TrapKind::kOutOfBounds);
   if (!pay(static_cast<std::int64_t>(x.size()))) return;
   if (i.opcode() == Opcode::kRMin || i.opcode() == Opcode::kRMax) {
     const bool least = i.opcode() == Opcode::kRMin;

@@ -88,6 +88,22 @@ TEST_CASE("caches that are not f16 are for regions only", "[vm][link]") {
   }
 }
 
+TEST_CASE("rows that could not be interrupted in time are refused", "[vm][link]") {
+  test::Guest guest;
+  const auto declared = [&](const std::string& shape) {
+    return guest.link(".program t\n.dim T = 1..9\n.temp x : f32" + shape +
+                      "\n.entry main()\n    halt\n");
+  };
+  CHECK(declared("[2, 1048576]"));
+  CHECK(declared("[4000000]"));
+  for (const char* shape : {"[2, 1048577]", "[16777217, 1]"}) {
+    const auto refused = declared(shape);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("has more than 1048576 columns or 16777216 rows") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("extents that overflow are an error", "[vm][link]") {
   test::Guest guest;
   guest.integers = {{"n", std::int64_t{1} << 62}};

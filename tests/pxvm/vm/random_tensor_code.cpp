@@ -4,6 +4,7 @@
 #include "pxvm/isa/shapes.hpp"
 #include "random_program.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace pxos::test {
@@ -25,7 +26,9 @@ class TensorMaker {
  public:
   TensorMaker(isa::Program& program, CounterRng& rng) : program_(program), rng_(rng) {
     for (std::size_t i = 0; i < program.tensors.size(); ++i) {
-      if (program.tensors[i].home) held_[*program.tensors[i].home] = static_cast<std::uint16_t>(i);
+      if (!program.tensors[i].home) continue;
+      held_[*program.tensors[i].home] = static_cast<std::uint16_t>(i);
+      homes_ = std::max(homes_, std::uint32_t{*program.tensors[i].home} + 1);
     }
   }
 
@@ -165,8 +168,11 @@ class TensorMaker {
   }
 
   std::uint8_t tensor_register() {
+    // Homes are counted from 0 on, and few registers are bound.
     while (true) {
-      const auto reg = static_cast<std::uint8_t>(pick(rng_, 256));
+      const std::uint32_t number = pick(rng_, homes_ + kBoundCount);
+      const auto reg =
+          static_cast<std::uint8_t>(number < homes_ ? number : kBound + number - homes_);
       if (held_[reg]) return reg;
     }
   }
@@ -212,6 +218,7 @@ class TensorMaker {
 
   isa::Program& program_;
   CounterRng& rng_;
+  std::uint32_t homes_ = 0;                               ///< behind the last home
   std::array<std::optional<std::uint16_t>, 256> held_{};  ///< declaration whose type it has
 };
 
