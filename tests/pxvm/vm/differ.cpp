@@ -375,16 +375,18 @@ std::string Differ::run_entry(const isa::Entry& entry, const CheckedCall& call,
   return same(plain, fused);
 }
 
-std::optional<double> Differ::stopping_ms(isa::VerifiedProgram verified) {
-  constexpr std::uint64_t kFuel = 60;
-  vm::LinkInputs inputs;
-  inputs.find_weight = [](const std::string&) { return std::nullopt; };
-  const auto linked = vm::link(std::move(verified), inputs);
+std::optional<double> Differ::stopping_ms(isa::VerifiedProgram verified, const FuzzBase& base,
+                                          CounterRng& rng) {
+  constexpr std::uint64_t kFuel = 2000;  // who needs more is taken for endless
+  const auto linked = vm::link(std::move(verified), base.inputs());
   if (!linked) return std::nullopt;
   Side side(*linked, options(true, kFuel)), endless(*linked, options(true, 0));
   if (!side.machine || !endless.machine) return std::nullopt;
-  const std::string entry = (*linked)->program().entries.front().name;
-  static_cast<void>(side.machine->call(entry, {}));
+  const isa::Entry& entry = (*linked)->program().entries.front();
+  const CheckedCall call = call_of(entry, (*linked)->program(), base, rng);
+  vm::CallArguments arguments{call.scalars, {}};
+  for (const auto& [name, value] : call.dims) arguments.dims.emplace_back(name, value);
+  static_cast<void>(side.machine->call(entry.name, arguments));
   if (side.machine->last_trap() != vm::TrapKind::kFuel) return std::nullopt;
   std::chrono::steady_clock::time_point told;
   std::thread watch([&] {
@@ -392,7 +394,7 @@ std::optional<double> Differ::stopping_ms(isa::VerifiedProgram verified) {
     told = std::chrono::steady_clock::now();
     stop_.store(true);
   });
-  static_cast<void>(endless.machine->call(entry, {}));
+  static_cast<void>(endless.machine->call(entry.name, arguments));
   const auto ended = std::chrono::steady_clock::now();
   watch.join();
   stop_.store(false);

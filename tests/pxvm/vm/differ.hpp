@@ -39,7 +39,8 @@ class Differ {
   void damage_one_of(std::uint32_t instructions) { damage_every_ = instructions; }
 
   /// How long a program without end goes on once it is told to stop; nullopt for one that ends.
-  [[nodiscard]] std::optional<double> stopping_ms(isa::VerifiedProgram verified);
+  [[nodiscard]] std::optional<double> stopping_ms(isa::VerifiedProgram verified,
+                                                  const FuzzBase& base, CounterRng& rng);
 
  private:
   class Host : public vm::HostPort {

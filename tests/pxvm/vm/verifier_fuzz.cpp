@@ -3,10 +3,10 @@
 // memory, same fuel, or the same trap at the same instruction; numbers that a tensor instruction
 // rounds are inside of what its equation allows; nothing outside of the tensors is written.
 //   pxos_verifier_fuzz [--count N] [--seed S] [CASE.pxt ...]    cases: programs to change at random
-//     --first I begins with image I, --trace 1 prints the number of each before it is tried
-//   pxos_verifier_fuzz --damage N ...             N numbers changed by hand, each of which must
-//   show pxos_verifier_fuzz --endless N [--seed S]     stops N programs that would run on; the
-//   longest wait
+//     --first I    begins with image I
+//     --trace 1    prints the number of each image before it is tried
+//     --damage N   changes N numbers by hand; each of them must show
+//     --endless N  stops N programs that would run on instead, and tells the longest wait
 // Exit code 1 and the program's text when they differ, or when one runs on for more than 100 ms.
 
 #include "assembler/disassembler.hpp"
@@ -116,24 +116,27 @@ int run(const Options& options, const std::vector<std::string>& cases) {
   return kept && tally.compared > 0 && tally.unnoticed == 0 ? 0 : 1;
 }
 
-int stop_endless(std::uint64_t count, std::uint64_t seed) {
+int stop_endless(const Options& options, const std::vector<std::string>& cases) {
   Tally tally;
   Differ differ(tally);
-  CounterRng rng(seed);
+  const std::vector<FuzzBase> bases = fuzz_bases(options.seed, cases);
+  const FuzzBase plain;
   double longest = 0;
-  for (std::uint64_t stopped = 0; stopped < count;) {
-    auto verified = isa::verify(random_program(rng));
+  std::uint64_t stopped = 0;
+  for (std::uint64_t image = options.first; stopped < options.endless; ++image) {
+    CounterRng rng(options.seed, image << 24U);
+    const Picked picked = next_program(rng, bases, plain);
+    auto verified = isa::verify(picked.program);
     if (!verified) continue;
-    const std::string text = assembler::disassemble(verified->program());
-    const auto ms = differ.stopping_ms(*std::move(verified));
+    const auto ms = differ.stopping_ms(*std::move(verified), *picked.base, rng);
     if (!ms) continue;
     ++stopped;
     longest = std::max(longest, *ms);
     if (*ms <= 100) continue;
-    fmt::print("{} ms to stop\n{}", *ms, text);
+    fmt::print("{} ms to stop\n{}", *ms, assembler::disassemble(picked.program));
     return 1;
   }
-  fmt::print("{} endless programs stopped, the slowest after {:.2f} ms\n", count, longest);
+  fmt::print("{} endless programs stopped, the slowest after {:.2f} ms\n", stopped, longest);
   return 0;
 }
 
@@ -153,6 +156,7 @@ int main(int count, char** words) {
     if (option == "--endless") options.endless = value;
     if (option == "--damage") options.damage = value;
   }
-  if (options.endless != 0) return pxos::test::stop_endless(options.endless, options.seed);
-  return pxos::test::run(options, {words + at, words + count});
+  const std::vector<std::string> cases(words + at, words + count);
+  return options.endless != 0 ? pxos::test::stop_endless(options, cases)
+                              : pxos::test::run(options, cases);
 }
