@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <optional>
 
@@ -196,6 +197,14 @@ class Generation {
   AskReport report_;
 };
 
+/// The wall clock, in the machine's time zone: templates that tell the model the date ask for it.
+std::tm local_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  return parts;
+}
+
 }  // namespace
 
 text::SamplerOptions default_sampling(const cartridges::Manifest& manifest) {
@@ -213,6 +222,7 @@ Result<std::vector<std::int32_t>> chat_tokens(const Mount& mount) {
   text::ChatInput input;
   input.messages = mount.messages;
   input.add_generation_prompt = true;
+  input.now = local_time();
   if (vocabulary.bos)
     input.bos_token = vocabulary.tokens.at(static_cast<std::size_t>(*vocabulary.bos));
   if (vocabulary.eos)

@@ -38,11 +38,13 @@ Result<std::string> ChatTemplate::render(const ChatInput& input) const {
     messages.push_back(std::move(one));
   }
   PX_TRY(Value list, jinja::make_list(std::move(messages)));
-  auto text = jinja::render_block(
-      impl_->block, {{"messages", std::move(list)},
-                     {"add_generation_prompt", Value::boolean(input.add_generation_prompt)},
-                     {"bos_token", Value::text(input.bos_token)},
-                     {"eos_token", Value::text(input.eos_token)}});
+  auto text =
+      jinja::render_block(impl_->block,
+                          {{"messages", std::move(list)},
+                           {"add_generation_prompt", Value::boolean(input.add_generation_prompt)},
+                           {"bos_token", Value::text(input.bos_token)},
+                           {"eos_token", Value::text(input.eos_token)}},
+                          {.now = input.now});
   if (!text) return in_context("chat template", std::move(text).error());
   return text;
 }

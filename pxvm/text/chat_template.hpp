@@ -2,17 +2,19 @@
 // Chat templates as model files carry them: a sandboxed subset of Jinja that can read the messages
 // and nothing else. Immutable after parse; render may be called from any thread.
 //
-// Understood: text, {{ }}, {# #}, {% if elif else for set generation %} and their ends, whitespace
-// control, literals (strings, integers, floats, booleans, none, lists, mappings), + - * / // % ~,
-// comparisons, in, not, and, or, inline if, `is [not]` tests, attributes, subscripts, slices,
-// namespace(), range(), raise_exception(), loop.*, the string methods and filters that templates
-// use. Not understood (a parse error names it): macro, include, import, extends, call, filter
-// blocks. As Hugging Face configures it: trim_blocks and lstrip_blocks, undefined prints as
-// nothing.
+// Understood: text, {{ }}, {# #}, {% if elif else for set macro filter generation %} and their
+// ends, whitespace control, literals (strings, integers, floats, booleans, none, lists, mappings),
+// + - * / // % ~, comparisons, in, not, and, or, inline if, `is [not]` tests, attributes,
+// subscripts, slices, namespace(), range(), raise_exception(), strftime_now(), loop.*, the string
+// methods and filters that templates use. Not understood (a parse error names it): include, import,
+// extends, call, with, raw. As Hugging Face configures it: trim_blocks and lstrip_blocks, undefined
+// prints as nothing.
 
 #include "pxvm/base/result.hpp"
 
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,7 @@ struct ChatInput {
   bool add_generation_prompt = true;
   std::string bos_token = {};
   std::string eos_token = {};
+  std::optional<std::tm> now = {};  ///< for strftime_now(); none: the template falls back or fails
 };
 
 class ChatTemplate {

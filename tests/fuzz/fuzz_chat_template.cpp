@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const text::ChatInput input{.messages = {{"system", "Be brief."}, {"user", " hi {{ x }} "}},
                               .add_generation_prompt = true,
                               .bos_token = "<s>",
-                              .eos_token = "</s>"};
+                              .eos_token = "</s>",
+                              .now = std::tm{}};
   constexpr std::size_t kOutputCap = std::size_t{16} << 20U;
   const auto rendered = chat->render(input);
   PX_ASSERT(!rendered || rendered->size() <= kOutputCap);

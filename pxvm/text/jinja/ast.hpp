@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pxos::text::jinja {
@@ -67,6 +68,9 @@ struct Expr {
   std::vector<std::string> keywords;  ///< per argument of a call, filter or test; "" = positional
 };
 
+/// The variable a filter block's expression reads. No template can spell it.
+inline constexpr std::string_view kFilterBody = "%body";
+
 struct Statement;
 using Block = std::vector<Statement>;
 
@@ -79,6 +83,8 @@ struct Statement {
     kSet,       ///< targets[0] = expr, or targets[0].text = expr
     kSetBlock,  ///< targets[0] = what body prints
     kGroup,     ///< body
+    kMacro,     ///< text names it; targets are its parameters, defaults theirs; body
+    kFilter,    ///< expr with kFilterBody as what body prints
     kBreak,
     kContinue,
   };
@@ -88,6 +94,7 @@ struct Statement {
   ExprPtr expr;
   ExprPtr condition;
   std::vector<std::string> targets;
+  std::vector<ExprPtr> defaults;  ///< one per parameter of a macro; null = none
   Block body;
   Block otherwise;
 };

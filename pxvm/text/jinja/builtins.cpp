@@ -269,6 +269,7 @@ Result<Value> select_attribute(const Call& call) {
   Arguments rest = call.arguments;
   rest.values = rest.values.subspan(std::min<std::size_t>(2, rest.values.size()));
   rest.keywords = rest.keywords.subspan(std::min<std::size_t>(2, rest.keywords.size()));
+  if (!call.self.truthy()) return make_list({});  // none, too
   PX_TRY(const std::vector<Value> items, items_of(call.self, call.budget));
   const Value key = Value::text(std::string(attribute));
   std::vector<Value> out;
@@ -285,6 +286,7 @@ Result<Value> select_attribute(const Call& call) {
 
 // map(attribute=name) reads an attribute, map(filter) applies a filter without arguments.
 Result<Value> map_items(const Call& call) {
+  if (!call.self.truthy()) return make_list({});
   PX_TRY(const std::vector<Value> items, items_of(call.self, call.budget));
   const Value* const attribute = call.arguments.keyword("attribute");
   PX_TRY(const std::string_view filter, text_argument(call, 0, "filter", ""));
@@ -299,6 +301,49 @@ Result<Value> map_items(const Call& call) {
     out.push_back(std::move(mapped));
   }
   return make_list(std::move(out));
+}
+
+/// The value a replacement field names: "" counts on, "0" is a place, anything else a keyword.
+Result<const Value*> format_field(const Call& call, std::string_view field, std::size_t& next) {
+  const Value* value = nullptr;
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), index);
+  const bool number = error == std::errc{} && end == field.data() + field.size();
+  if (field.empty()) {
+    value = call.arguments.positional(next++);
+  } else {
+    value = number ? call.arguments.positional(index) : call.arguments.keyword(field);
+  }
+  if (value == nullptr)
+    return fail(Errc::kInvalid, "no argument for '{{{}}}'", field.substr(0, 40));
+  return value;
+}
+
+/// Python's str.format with fields {}, {0} and {name}; no conversions, no widths.
+Result<Value> format_method(const Call& call) {
+  PX_TRY(const std::string_view text, self_text(call));
+  std::string out;
+  std::size_t next = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if ((c == '{' || c == '}') && at + 1 < text.size() && text[at + 1] == c) {
+      out.push_back(text[at++]);
+      continue;
+    }
+    if (c != '{') {
+      out.push_back(c);
+      continue;
+    }
+    const std::size_t close = text.find('}', at);
+    if (close == std::string_view::npos)
+      return fail(Errc::kInvalid, "a brace is not closed");
+    PX_TRY(const Value* const value, format_field(call, text.substr(at + 1, close - at - 1), next));
+    PX_TRY(const std::string printed, print(*value, call.budget));
+    out += printed;
+    at = close;
+  }
+  PX_CHECK(call.budget.spend_bytes(out.size()));
+  return Value::text(std::move(out));
 }
 
 Result<Value> unchanged(const Call& call) {
@@ -335,6 +380,7 @@ constexpr Entry kFilters[] = {
 constexpr Entry kMethods[] = {
     {"capitalize", map_text<capitalize>},
     {"endswith", has_affix<false>},
+    {"format", format_method},
     {"get", dict_get},
     {"items", dict_items},
     {"join", join_method},
@@ -369,7 +415,7 @@ std::optional<bool> test_kind(std::string_view name, const Value& v) {
   if (name == "integer") return v.as_integer() != nullptr;
   if (name == "float") return v.as<double>() != nullptr;
   if (name == "number") return as_number(v).has_value();
-  if (name == "callable") return v.as<Function>() != nullptr;
+  if (name == "callable") return v.is_callable();
   return std::nullopt;
 }
 
@@ -494,6 +540,7 @@ Result<Value> call_function(Function function, const Arguments& arguments, Budge
       return call_dict(arguments, false);
     case Function::kRange:
       return call_range(arguments, budget);
+    case Function::kStrftimeNow:  // the renderer's own: it knows the time
     case Function::kRaiseException:
       break;
   }

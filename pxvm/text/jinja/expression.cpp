@@ -291,6 +291,10 @@ Result<ExprPtr> Parser::subscript(ExprPtr object) {
 // filter = name [ "(" arguments ")" ] ; the operand is the first child.
 Result<ExprPtr> Parser::filter(ExprPtr operand) {
   take();
+  return named_filter(std::move(operand));
+}
+
+Result<ExprPtr> Parser::named_filter(ExprPtr operand) {
   PX_TRY(const Token name, expect_name("a filter"));
   ExprPtr node = make(Expr::Kind::kFilter, name, name.text);
   node->children.push_back(std::move(operand));

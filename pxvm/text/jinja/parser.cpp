@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace pxos::text::jinja {
 namespace {
@@ -66,7 +67,7 @@ Result<Statement> Parser::statement() {
 }
 
 // Statements that are known but not supported are told apart from misspelt ones: a model whose
-// template needs macros is a kUnsupported file, not a broken one.
+// template needs includes is a kUnsupported file, not a broken one.
 Result<Statement> Parser::keyword_statement(const Token& keyword) {
   Statement out;
   out.at = keyword.at;
@@ -79,14 +80,18 @@ Result<Statement> Parser::keyword_statement(const Token& keyword) {
     PX_CHECK(set_statement(out));
   } else if (word == "generation") {
     PX_CHECK(group_statement(out));
+  } else if (word == "macro") {
+    PX_CHECK(macro_statement(out));
+  } else if (word == "filter") {
+    PX_CHECK(filter_statement(out));
   } else if (word == "break" || word == "continue") {
     if (loops_ == 0)
       return fail(Errc::kInvalid, "{}:{}: '{}' outside of a loop", out.at.line, out.at.column,
                   word);
     out.kind = word == "break" ? Statement::Kind::kBreak : Statement::Kind::kContinue;
     PX_CHECK(end_block());
-  } else if (is_one_of(word, {"macro", "call", "filter", "include", "import", "extends", "from",
-                              "block", "with", "raw", "do", "autoescape"})) {
+  } else if (is_one_of(word, {"call", "include", "import", "extends", "from", "block", "with",
+                              "raw", "do", "autoescape"})) {
     return fail(Errc::kUnsupported, "{}:{}: the statement '{}' is not supported", out.at.line,
                 out.at.column, word);
   } else {
@@ -175,6 +180,48 @@ Result<void> Parser::group_statement(Statement& out) {
   out.kind = Statement::Kind::kGroup;
   PX_CHECK(end_block());
   PX_TRY(out.body, block({"endgeneration"}));
+  take();
+  take();
+  return end_block();
+}
+
+// "macro" name "(" [ name [ "=" expression ] { "," ... } ] ")" "%}" block "{% endmacro %}" ;
+// A loop around the definition is not around the body.
+Result<void> Parser::macro_statement(Statement& out) {
+  constexpr std::size_t kMaxParameters = 32;
+  out.kind = Statement::Kind::kMacro;
+  PX_TRY(const Token name, expect_name("the name of a macro"));
+  out.text = name.text;
+  PX_CHECK(expect_operator("("));
+  while (!is_operator(")") && out.targets.size() < kMaxParameters) {
+    PX_TRY(const Token parameter, expect_name("a parameter"));
+    out.targets.push_back(parameter.text);
+    out.defaults.emplace_back();
+    if (accept_operator("=")) {
+      PX_TRY(out.defaults.back(), expression());
+    }
+    if (!accept_operator(",")) break;
+  }
+  PX_CHECK(expect_operator(")"));
+  PX_CHECK(end_block());
+  const unsigned around = std::exchange(loops_, 0);
+  PX_TRY(out.body, block({"endmacro"}));
+  loops_ = around;
+  take();
+  take();
+  if (peek().kind == Token::Kind::kName && peek().text == out.text) take();
+  return end_block();
+}
+
+// "filter" name [ arguments ] { "|" name [ arguments ] } "%}" block "{% endfilter %}" ;
+Result<void> Parser::filter_statement(Statement& out) {
+  out.kind = Statement::Kind::kFilter;
+  out.expr = make(Expr::Kind::kName, peek(), std::string(kFilterBody));
+  do {
+    PX_TRY(out.expr, named_filter(std::move(out.expr)));
+  } while (accept_operator("|"));
+  PX_CHECK(end_block());
+  PX_TRY(out.body, block({"endfilter"}));
   take();
   take();
   return end_block();

@@ -36,6 +36,8 @@ class Parser {
   Result<void> for_statement(Statement& out);
   Result<void> set_statement(Statement& out);
   Result<void> group_statement(Statement& out);
+  Result<void> macro_statement(Statement& out);
+  Result<void> filter_statement(Statement& out);
   Result<void> end_block();
 
   // Expressions, by precedence.
@@ -55,6 +57,7 @@ class Parser {
   Result<ExprPtr> postfix(ExprPtr operand);
   Result<ExprPtr> subscript(ExprPtr object);
   Result<ExprPtr> filter(ExprPtr operand);
+  Result<ExprPtr> named_filter(ExprPtr operand);
   Result<ExprPtr> test(ExprPtr operand);
   Result<void> arguments(Expr& call);
   [[nodiscard]] bool starts_test_argument() const;

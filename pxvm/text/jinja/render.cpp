@@ -4,7 +4,9 @@
 #include "pxvm/text/jinja/builtins.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -71,21 +73,39 @@ Result<Value> number_arithmetic(Operator op, const Value& a, const Value& b) {
   return Value::real(op == Operator::kFloorDivide ? quotient : *x - quotient * *y);
 }
 
+/// Nested blocks and expressions from which on no macro is called: with kMaxTreeDepth for the body
+/// of the last one it bounds the stack of a render.
+constexpr unsigned kMaxLevels = 300;
+
+class Level {
+ public:
+  explicit Level(unsigned& levels) : levels_(levels) { ++levels_; }
+  ~Level() { --levels_; }
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+
+ private:
+  unsigned& levels_;
+};
+
 /// One render. scopes_[0] holds the functions, scopes_[1] the variables given from outside; each
 /// turn of a loop adds one, so what is set there is gone afterwards, as in Jinja. After an error
 /// the scopes are not unwound: the renderer is not used again.
 class Renderer {
  public:
-  Renderer(Variables variables, const RenderLimits& limits)
-      : budget_(limits.steps), output_bytes_(limits.output_bytes) {
+  Renderer(Variables variables, const RenderOptions& options)
+      : budget_(options.steps), output_bytes_(options.output_bytes), now_(options.now) {
     scopes_.push_back({{"raise_exception", Value(Value::Data(Function::kRaiseException))},
                        {"namespace", Value(Value::Data(Function::kNamespace))},
                        {"range", Value(Value::Data(Function::kRange))},
                        {"dict", Value(Value::Data(Function::kDict))}});
+    if (now_)
+      scopes_.back().emplace_back("strftime_now", Value(Value::Data(Function::kStrftimeNow)));
     scopes_.push_back(std::move(variables));
   }
 
   Result<Flow> block(const Block& statements) {
+    const Level level(levels_);
     for (const Statement& one : statements) {
       if (auto spent = budget_.spend(1); !spent) return at(one.at, spent.error());
       PX_TRY(const Flow flow, statement(one));
@@ -118,6 +138,11 @@ class Renderer {
         return assign_block(s);
       case Statement::Kind::kGroup:
         return block(s.body);
+      case Statement::Kind::kMacro:
+        PX_CHECK(placed(s.at, set(s.text, Value(Value::Data(Macro{&s})))));
+        return Flow::kNext;
+      case Statement::Kind::kFilter:
+        return filter_block(s);
       case Statement::Kind::kBreak:
         return Flow::kBreak;
       case Statement::Kind::kContinue:
@@ -159,6 +184,18 @@ class Renderer {
     std::string outer = std::exchange(out_, {});
     PX_TRY(const Flow flow, block(s.body));
     PX_CHECK(placed(s.at, set(s.targets[0], Value::text(std::exchange(out_, std::move(outer))))));
+    return flow;
+  }
+
+  Result<Flow> filter_block(const Statement& s) {
+    std::string outer = std::exchange(out_, {});
+    PX_TRY(const Flow flow, block(s.body));
+    scopes_.push_back(
+        {{std::string(kFilterBody), Value::text(std::exchange(out_, std::move(outer)))}});
+    PX_TRY(const Value value, evaluate(*s.expr));
+    scopes_.pop_back();
+    PX_TRY(const std::string text, placed(s.at, print(value, budget_)));
+    PX_CHECK(emit(s.at, text));
     return flow;
   }
 
@@ -251,6 +288,7 @@ class Renderer {
   /// The value of `e`; errors carry the innermost position.
   Result<Value> evaluate(const Expr& e) {
     if (auto spent = budget_.spend(1); !spent) return at(e.at, spent.error());
+    const Level level(levels_);
     switch (e.kind) {
       case Expr::Kind::kLiteral:
         return e.value;
@@ -348,11 +386,67 @@ class Renderer {
       return placed(callee.at, call_method(callee.text, object, {values, e.keywords}, budget_));
     }
     PX_TRY(const std::vector<Value> values, evaluate_from(e, 0));
+    if (const Macro* const macro = values[0].as<Macro>())
+      return placed(callee.at, call_macro(*macro->definition, arguments(values, e)));
     const Function* const function = values[0].as<Function>();
+    if (function != nullptr && *function == Function::kStrftimeNow)
+      return placed(callee.at, strftime_now(arguments(values, e)));
     if (function == nullptr)
       return at(callee.at, {Errc::kInvalid, fmt::format("'{}' is {}, not a function", callee.text,
                                                         values[0].kind())});
     return placed(callee.at, call_function(*function, arguments(values, e), budget_));
+  }
+
+  /// What the body prints. A macro sees the functions, the template's top level as it is now, and
+  /// its parameters; not the scopes of its caller.
+  Result<Value> call_macro(const Statement& macro, const Arguments& given) {
+    if (levels_ > kMaxLevels)
+      return fail(Errc::kLimit, "macros called more than {} levels deep", kMaxLevels);
+    std::vector<Variables> callers(std::make_move_iterator(scopes_.begin() + 2),
+                                   std::make_move_iterator(scopes_.end()));
+    scopes_.resize(2);
+    scopes_.emplace_back();
+    PX_CHECK(bind_parameters(macro, given));
+    std::string outer = std::exchange(out_, {});
+    PX_CHECK(block(macro.body));
+    scopes_.resize(2);
+    std::move(callers.begin(), callers.end(), std::back_inserter(scopes_));
+    return Value::text(std::exchange(out_, std::move(outer)));
+  }
+
+  Result<void> bind_parameters(const Statement& macro, const Arguments& given) {
+    const std::size_t count = macro.targets.size();
+    PX_CHECK(budget_.spend(1 + count));
+    if (given.positional(count) != nullptr)
+      return fail(Errc::kInvalid, "macro '{}' takes {} arguments, found more", macro.text, count);
+    for (const std::string& name : given.keywords) {
+      if (!name.empty() &&
+          std::find(macro.targets.begin(), macro.targets.end(), name) == macro.targets.end())
+        return fail(Errc::kInvalid, "macro '{}' has no parameter '{}'", macro.text, name);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const Value* const value = given.find(i, macro.targets[i]);
+      Value chosen = value == nullptr ? Value() : *value;
+      if (value == nullptr && macro.defaults[i] != nullptr) {
+        PX_TRY(chosen, evaluate(*macro.defaults[i]));
+      }
+      PX_CHECK(set(macro.targets[i], std::move(chosen)));
+    }
+    return {};
+  }
+
+  /// strftime of the C library, in the time zone of the one who asked.
+  Result<Value> strftime_now(const Arguments& given) {
+    constexpr std::size_t kMaxFormat = 128;
+    const Value* const format = given.positional(0);
+    if (format == nullptr || format->as_text() == nullptr || format->as_text()->size() > kMaxFormat)
+      return fail(Errc::kInvalid, "strftime_now takes a format of at most {} bytes", kMaxFormat);
+    PX_CHECK(budget_.spend_bytes(16 * kMaxFormat));
+    std::array<char, 16 * kMaxFormat> text{};
+    // A text of its own: the format must end in a zero and hold none.
+    const std::size_t length =
+        std::strftime(text.data(), text.size(), format->as_text()->c_str(), &*now_);
+    return Value::text(std::string(text.data(), length));
   }
 
   Result<Value> unary(const Expr& e) {
@@ -443,6 +537,8 @@ class Renderer {
 
   Budget budget_;
   std::size_t output_bytes_;
+  std::optional<std::tm> now_;
+  unsigned levels_ = 0;
   std::vector<Variables> scopes_;
   std::string out_;
 };
@@ -450,8 +546,8 @@ class Renderer {
 }  // namespace
 
 Result<std::string> render_block(const Block& block, Variables variables,
-                                 const RenderLimits& limits) {
-  Renderer renderer(std::move(variables), limits);
+                                 const RenderOptions& options) {
+  Renderer renderer(std::move(variables), options);
   PX_CHECK(renderer.block(block));
   return renderer.take();
 }

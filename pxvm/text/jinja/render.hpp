@@ -3,6 +3,8 @@
 
 #include "pxvm/text/jinja/ast.hpp"
 
+#include <ctime>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,13 +13,15 @@ namespace pxos::text::jinja {
 
 using Variables = std::vector<std::pair<std::string, Value>>;
 
-struct RenderLimits {
+struct RenderOptions {
   std::int64_t steps = 1000000;
   std::size_t output_bytes = std::size_t{16} << 20U;
+  std::optional<std::tm> now =
+      {};  ///< what strftime_now(format) tells; none: there is no such function
 };
 
 /// Errors: kInvalid or kUnsupported "line:column: what"; kLimit when a limit is reached.
 Result<std::string> render_block(const Block& block, Variables variables,
-                                 const RenderLimits& limits = {});
+                                 const RenderOptions& options = {});
 
 }  // namespace pxos::text::jinja

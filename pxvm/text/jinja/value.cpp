@@ -202,12 +202,12 @@ bool Value::truthy() const {
   if (const std::string* const text = as_text()) return !text->empty();
   if (const List* const list = as_list()) return !list->items.empty();
   if (const Dict* const dict = as_dict()) return dict->is_namespace || !dict->items.empty();
-  return as<Function>() != nullptr;
+  return is_callable();
 }
 
 std::string_view Value::kind() const {
-  constexpr std::string_view kNames[] = {"undefined", "none", "boolean", "integer", "float",
-                                         "string",    "list", "mapping", "function"};
+  constexpr std::string_view kNames[] = {"undefined", "none", "boolean", "integer",  "float",
+                                         "string",    "list", "mapping", "function", "macro"};
   return kNames[data_.index()];
 }
 
@@ -271,7 +271,7 @@ Result<std::string> print(const Value& value, Budget& budget) {
 }
 
 Result<std::string> to_json(const Value& value, Budget& budget) {
-  if (value.is_undefined() || value.as<Function>() != nullptr)
+  if (value.is_undefined() || value.is_callable())
     return fail(Errc::kInvalid, "{} has no JSON form", value.kind());
   Writer writer(true, budget);
   PX_CHECK(writer.write(value));
@@ -301,6 +301,7 @@ Result<bool> equal(const Value& a, const Value& b, Budget& budget) {
   if (a.as_list() != nullptr) return equal_lists(*a.as_list(), *b.as_list(), budget);
   if (a.as_dict() != nullptr) return equal_dicts(*a.as_dict(), *b.as_dict(), budget);
   if (const Function* const function = a.as<Function>()) return *function == *b.as<Function>();
+  if (const Macro* const macro = a.as<Macro>()) return *macro == *b.as<Macro>();
   return true;  // undefined or none
 }
 

@@ -43,7 +43,15 @@ struct Undefined {
 struct None {
   friend bool operator==(const None&, const None&) = default;
 };
-enum class Function : std::uint8_t { kRaiseException, kNamespace, kRange, kDict };
+enum class Function : std::uint8_t { kRaiseException, kNamespace, kRange, kDict, kStrftimeNow };
+
+struct Statement;
+/// A macro of the template that is rendered: its definition in the tree, which outlives every
+/// value.
+struct Macro {
+  const Statement* definition = nullptr;
+  friend bool operator==(const Macro&, const Macro&) = default;
+};
 
 class Value;
 struct List;
@@ -55,8 +63,8 @@ using DictPtr = std::shared_ptr<Dict>;
 
 class Value {
  public:
-  using Data =
-      std::variant<Undefined, None, bool, std::int64_t, double, Text, ListPtr, DictPtr, Function>;
+  using Data = std::variant<Undefined, None, bool, std::int64_t, double, Text, ListPtr, DictPtr,
+                            Function, Macro>;
   Value() = default;
   explicit Value(Data data) : data_(std::move(data)) {}
   static Value none() { return Value(Data(None{})); }
@@ -75,6 +83,9 @@ class Value {
   [[nodiscard]] const Dict* as_dict() const;
   [[nodiscard]] bool is_undefined() const { return as<Undefined>() != nullptr; }
   [[nodiscard]] bool is_none() const { return as<None>() != nullptr; }
+  [[nodiscard]] bool is_callable() const {
+    return as<Function>() != nullptr || as<Macro>() != nullptr;
+  }
   /// int or bool as Python counts them: true is 1.
   [[nodiscard]] const std::int64_t* as_integer() const { return as<std::int64_t>(); }
 

@@ -267,7 +267,7 @@ TEST_CASE("ChatTemplate names line and column of an error", "[text]") {
   CHECK(error_of("{{ messages[0].content }}").message ==
         "chat template: 1:15: undefined has no items");
   CHECK(error_of("x{% if true %}").code == Errc::kInvalid);
-  CHECK(error_of("{% macro f() %}{% endmacro %}").code == Errc::kUnsupported);
+  CHECK(error_of("{% include \"f\" %}").code == Errc::kUnsupported);
   CHECK(error_of("{{ 'x' | frobnicate }}").code == Errc::kUnsupported);
 }
 
@@ -299,4 +299,19 @@ TEST_CASE("ChatTemplate survives every prefix of a template", "[text]") {
     const auto parsed = ChatTemplate::parse(prefix);
     if (parsed) CHECK(parsed->render(conversation()).has_value());
   }
+}
+
+TEST_CASE("ChatTemplate tells the date it was given, and only then", "[text]") {
+  const auto chat =
+      ChatTemplate::parse("{{ strftime_now('%d %b %Y') if strftime_now is defined }}");
+  REQUIRE(chat);
+  CHECK(chat->render({}).value().empty());
+  pxos::text::ChatInput input;
+  input.now.emplace();
+  input.now->tm_mday = 21;
+  input.now->tm_mon = 10;
+  input.now->tm_year = 126;
+  CHECK(chat->render(input).value() == "21 Nov 2026");
+  const auto wrong = ChatTemplate::parse("{{ strftime_now() }}");
+  CHECK_FALSE(wrong->render(input));
 }

@@ -75,3 +75,16 @@ TEST_CASE("builtins pay for what they make", "[text]") {
   CHECK_THAT(value_of("'a' * 9223372036854775807"), Contains("step limit"));
   CHECK_THAT(value_of("('a' * 1000000) in ('a' * 2000000)"), Contains("step limit"));
 }
+
+TEST_CASE("format fills places and names", "[text]") {
+  CHECK(value_of("'a{}b{}{{}}'.format(1, 'x')") == "a1bx{}");
+  CHECK(value_of("'{1}{0}{k}'.format('a', 'b', k=3)") == "ba3");
+  CHECK(value_of("'{}{}'.format(1)") == "error: 1:10: method 'format': no argument for '{}'");
+  CHECK(value_of("'{:>4}'.format(1)") == "error: 1:11: method 'format': no argument for '{:>4}'");
+  CHECK(value_of("'{'.format(1)") == "error: 1:7: method 'format': a brace is not closed");
+}
+
+TEST_CASE("filters that choose take nothing for none", "[text]") {
+  CHECK(value_of("none | selectattr('a') | list") == "[]");
+  CHECK(value_of("none | map(attribute='a') | list | length") == "0");
+}

@@ -73,3 +73,39 @@ TEST_CASE("render_block keeps to its limits", "[text]") {
   CHECK(render_block(*block, {}, {.steps = 1000000, .output_bytes = 1000})->size() == 1000);
   CHECK_FALSE(render_block(*block, {}, {.steps = 100, .output_bytes = 1000}));
 }
+
+TEST_CASE("macros print, with parameters by place, by name and by default", "[text]") {
+  const std::string greet =
+      "{% macro greet(who, mark='!') %}Hi {{ who }}{{ mark }}{% endmacro greet %}";
+  CHECK(evaluate(greet + "{{ greet('a') }}|{{ greet('b', '?') }}|{{ greet(mark='.', who='c') }}") ==
+        "Hi a!|Hi b?|Hi c.");
+  CHECK(evaluate(greet + "{{ greet('a') | upper ~ 1 }}{{ greet is callable }}") == "HI A!1True");
+  CHECK(evaluate(greet + "{{ greet() }}") == "Hi !");
+  CHECK(evaluate(greet + "{{ greet(1, 2, 3) }}") ==
+        "error: 1:78: macro 'greet' takes 2 arguments, found more");
+  CHECK(evaluate(greet + "{{ greet(x=1) }}") == "error: 1:78: macro 'greet' has no parameter 'x'");
+}
+
+TEST_CASE("a macro sees the top level and not its caller", "[text]") {
+  CHECK(evaluate("{% macro f() %}[{{ a }}{{ i }}]{% set a = 9 %}{% endmacro %}{% set a = 1 %}"
+                 "{% for i in [7] %}{{ f() }}{{ i }}{% endfor %}{{ a }}") == "[1]71");
+  CHECK(evaluate("{% set n = namespace(x=1) %}{% macro f() %}{% set n.x = n.x + 1 %}{% endmacro %}"
+                 "{{ f() }}{{ f() }}{{ n.x }}") == "3");
+  // One may call itself and others; what it printed before the call is still there.
+  CHECK(evaluate("{% macro down(n) %}{{ n }}{% if n %},{{ down(n - 1) }}{% endif %};{% endmacro %}"
+                 "{{ down(3) }}") == "3,2,1,0;;;;");
+  CHECK(evaluate("{% for x in [1] %}{% macro f() %}{% break %}{% endmacro %}{% endfor %}") ==
+        "error: 1:37: 'break' outside of a loop");
+}
+
+TEST_CASE("a macro that never ends stops at the limit", "[text]") {
+  CHECK(evaluate("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").find("levels deep") !=
+        std::string::npos);
+  CHECK(evaluate("{% macro f(n) %}{{ f(n)|upper ~ [f(n)] }}{% endmacro %}{{ f(1) }}")
+            .find("levels deep") != std::string::npos);
+}
+
+TEST_CASE("a filter block filters what its body prints", "[text]") {
+  CHECK(evaluate("a{% filter trim | upper %}  b{{ 1 }}  {% endfilter %}c") == "aB1c");
+  CHECK(evaluate("{% filter replace('b', 'x') %}abc{% endfilter %}") == "axc");
+}
