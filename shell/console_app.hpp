@@ -39,7 +39,8 @@ class ConsoleApp final : public Front {
 
   [[nodiscard]] const Transcript& transcript() const { return transcript_; }
   [[nodiscard]] const LineEditor& editor() const { return editor_; }
-  [[nodiscard]] bool busy() const { return session_.busy(); }
+  /// Nothing that was submitted runs or waits.
+  [[nodiscard]] bool idle() const { return session_.idle(); }
 
  private:
   void changed();

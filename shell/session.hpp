@@ -34,6 +34,8 @@ class Session {
 
   /// The model's lane has something to do.
   [[nodiscard]] bool busy() const { return model_.busy(); }
+  /// Neither lane has.
+  [[nodiscard]] bool idle() const { return !model_.busy() && !quick_.busy(); }
   /// Stops what runs, drops what waits. Call keep_interrupting() until busy() is false.
   void interrupt();
   /// An interrupt that came before the guest had begun is lost to it: repeats one that is pending.

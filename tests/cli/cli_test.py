@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import unittest
 import zlib
 
@@ -40,6 +40,13 @@ class Cli(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.holder.cleanup()
+
+    def bound(self, process):
+        """Kills a process that outlives SECONDS: who reads from it sees its end instead of waiting for ever."""
+        timer = threading.Timer(SECONDS, process.kill)
+        timer.daemon = True
+        timer.start()
+        self.addCleanup(timer.cancel)
 
     def pxos(self, *words, code=0, stdin=""):
         """Runs pxos, checks its exit code, returns stdout; for failures stderr, which must be one line."""
@@ -193,12 +200,17 @@ pictures:
                          [line.split(maxsplit=2)[2] for line in done.stderr.splitlines()])
 
     def test_an_endless_program_is_interrupted_at_once(self):
-        self.write("endless.pxasm", ".entry main()\nagain:\n    call f, r0\n    br again\n.func f\n    ret\n")
-        running = subprocess.Popen([PXOS, "exec", "endless.pxasm"], cwd=self.folder, stderr=subprocess.PIPE)
-        time.sleep(0.5)
-        running.send_signal(signal.SIGINT)
-        self.assertEqual(130, running.wait(timeout=20))
-        running.stderr.close()
+        self.write("endless.pxasm", '.string begun = "begun\\n"\n.entry main()\n    host r1, begun, 0, 0, console.text\n'
+                   "again:\n    call f, r0\n    br again\n.func f\n    ret\n")
+        terminal, its_end = os.openpty()  # a pipe would get the text only when the program ends
+        with subprocess.Popen([PXOS, "exec", "endless.pxasm"], cwd=self.folder, stdout=its_end,
+                              stderr=subprocess.DEVNULL) as running:
+            self.bound(running)
+            os.close(its_end)
+            self.assertIn(b"begun", os.read(terminal, 100))
+            running.send_signal(signal.SIGINT)
+            self.assertEqual(130, running.wait(SECONDS))
+        os.close(terminal)
 
     def test_fmt_lays_out_in_place_and_checks(self):
         self.write("f.pxasm", ".entry main()\nhalt\n")
@@ -582,7 +594,8 @@ class Models(Cli):
     def test_watch_prints_a_sequence_while_it_grows(self):
         answer = subprocess.Popen([PXOS, "infer", "Once", "--model", self.cartridge, "--out", "live", "--emit",
                                    "sequence", "-n", "200"], cwd=self.folder, stdout=subprocess.DEVNULL)
-        watched = self.pxos("watch", "live/output_sequence.pxi", "--model", self.cartridge)
+        self.bound(answer)
+        watched = self.pxos("watch", "live/output_sequence.pxi", "--model", self.cartridge, "--timeout", SECONDS)
         self.assertEqual(0, answer.wait(SECONDS))
         run = json.loads(self.pxos("run", self.cartridge, "Once", "-n", 200, "--json"))
         self.assertEqual(run["text"].rstrip("\n"), watched.rstrip("\n"))

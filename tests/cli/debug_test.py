@@ -118,6 +118,7 @@ class Reload(cli_test.Cli):
              "--logit-bias", "2=-inf", *words],
             cwd=self.folder, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.addCleanup(self.stop)
+        self.bound(self.process)
         return self.said("took over at token 0")
 
     def stop(self):
@@ -126,7 +127,7 @@ class Reload(cli_test.Cli):
         self.process.stderr.close()
 
     def said(self, part):
-        """Reads what it says until `part`; the test's own time limit is ctest's."""
+        """Reads what it says until `part`, or until its end."""
         text = ""
         for line in self.process.stderr:
             text += line
@@ -161,7 +162,7 @@ class Reload(cli_test.Cli):
         self.edit("decoder.pxasm", ";", "; ")
         self.said("took over at token")
         self.process.send_signal(signal.SIGINT)
-        self.assertEqual(130, self.process.wait(60))
+        self.assertEqual(130, self.process.wait(cli_test.SECONDS))
 
     def test_no_edit_is_lost_however_soon_it_comes(self):
         """Saved while the watch still reads what was saved before, includes come and go."""

@@ -2,6 +2,7 @@
 
 #include "shell/headless_screen.hpp"
 #include "tests/shell/command_fixture.hpp"
+#include "tests/support/wait_until.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -28,14 +29,22 @@ struct App : fake::CommandFixture {
     app.start({});
     settle();
   }
-  /// Steps until nothing runs and everything that was typed is handled. False: the user left.
+  /// Steps until nothing runs and everything that was typed is handled and drawn. False: the user
+  /// left.
   bool settle() {
-    for (int i = 0; i < 2000; ++i) {
-      if (!app.step(1ms)) return false;
-      if (!app.busy() && i > 3) return true;
-    }
-    FAIL("the shell did not come to rest");
-    return true;
+    bool left = false;
+    int steps_at_rest = 0;
+    INFO("the shell comes to rest");
+    REQUIRE(test::wait_until([&] {
+      left = !app.step(1ms);
+      steps_at_rest = app.idle() ? steps_at_rest + 1 : 0;  // what it did last is drawn afterwards
+      return left || steps_at_rest > 3;
+    }));
+    return !left;
+  }
+  /// Steps until the endless answer runs.
+  void step_into_answer() {
+    REQUIRE(test::wait_until([&] { return app.step(1ms), system.running.load(); }));
   }
   void enter(std::string_view line) {
     screen.type(line);
@@ -81,14 +90,12 @@ TEST_CASE_METHOD(App, "Escape stops an answer at once, and the window goes on", 
   system.endless = true;
   screen.type("ask forever");
   screen.press(key(Key::kEnter));
-  while (!system.running) app.step(1ms);
+  step_into_answer();
   screen.type("typed meanwhile");
   app.step(1ms);
   CHECK(app.editor().text() == "typed meanwhile");
-  const auto begin = std::chrono::steady_clock::now();
   screen.press(key(Key::kEscape));
   settle();
-  CHECK(std::chrono::steady_clock::now() - begin < 2s);
   CHECK(shows("interrupted"));
   CHECK(app.editor().text() == "typed meanwhile");
 }
@@ -121,7 +128,7 @@ TEST_CASE_METHOD(App, "Ctrl-D, exit and closing the window leave", "[shell]") {
     system.endless = true;
     screen.type("ask forever");
     screen.press(key(Key::kEnter));
-    while (!system.running) app.step(1ms);
+    step_into_answer();
     screen.push({Event::Kind::kClose, {}, {}, 0});
   }
   CHECK_FALSE(settle());

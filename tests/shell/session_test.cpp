@@ -1,10 +1,10 @@
 #include "shell/session.hpp"
 
 #include "tests/shell/command_fixture.hpp"
+#include "tests/support/wait_until.hpp"
 
 #include <catch2/catch.hpp>
 
-using namespace std::chrono_literals;
 using namespace pxos;
 using namespace pxos::shell;
 
@@ -18,10 +18,21 @@ struct Running : fake::CommandFixture {
   Session::Done count() {
     return [this](const Result<void>& result) { failures += result ? 0 : 1; };
   }
+  /// Until the endless answer runs.
+  void wait_for_answer() {
+    REQUIRE(test::wait_until([&] { return system.running.load(); }));
+  }
+  /// As every loop over a session does it after an interrupt.
+  void come_to_rest() {
+    REQUIRE(test::wait_until([&] {
+      session.keep_interrupting();
+      return session.idle();
+    }));
+  }
   void mount_model() {
     store("small.pxa");
     session.submit("mount small", block, count());
-    REQUIRE(session.wait_idle(5s));
+    REQUIRE(session.wait_idle(test::kLongestWait));
     REQUIRE(failures == 0);
   }
 };
@@ -30,7 +41,7 @@ struct Running : fake::CommandFixture {
 
 TEST_CASE_METHOD(Running, "Errors are written as one line and reported", "[shell]") {
   session.submit("mount nothing", block, count());
-  REQUIRE(session.wait_idle(5s));
+  REQUIRE(session.wait_idle(test::kLongestWait));
   CHECK(failures == 1);
   CHECK(block->all.find("no such cartridge") != std::string::npos);
 }
@@ -39,15 +50,15 @@ TEST_CASE_METHOD(Running, "A quick command does not wait for the model", "[shell
   mount_model();
   system.endless = true;
   session.submit("ask forever", std::make_shared<fake::RecordedOutput>());
-  while (!system.running) std::this_thread::yield();
+  wait_for_answer();
   const auto quick = std::make_shared<fake::RecordedOutput>();
   std::atomic<bool> done{false};
   session.submit("mounts", quick, [&](const Result<void>&) { done = true; });
-  while (!done) std::this_thread::yield();  // the model still runs
+  REQUIRE(test::wait_until([&] { return done.load(); }));  // the model still runs
   CHECK(system.running);
   CHECK(quick->all.find("small") != std::string::npos);
   session.interrupt();
-  while (!session.wait_idle(20ms)) session.keep_interrupting();
+  come_to_rest();
   CHECK_FALSE(system.running);
 }
 
@@ -57,11 +68,9 @@ TEST_CASE_METHOD(Running, "An interrupt stops the running line and drops the wai
   system.endless = true;
   session.submit("ask forever", block, count());
   session.submit("ask again", block, count());
-  while (!system.running) std::this_thread::yield();
-  const auto begin = std::chrono::steady_clock::now();
+  wait_for_answer();
   session.interrupt();
-  while (!session.wait_idle(20ms)) session.keep_interrupting();
-  CHECK(std::chrono::steady_clock::now() - begin < 2s);
+  come_to_rest();
   CHECK(system.questions.size() == 1);
   CHECK(failures == 1);
 }
@@ -72,7 +81,7 @@ TEST_CASE_METHOD(Running, "A session that ends while a model runs stops it", "[s
   {
     Session other(system, state, front);
     other.submit("ask forever", block);
-    while (!system.running) std::this_thread::yield();
+    wait_for_answer();
   }
   CHECK_FALSE(system.running);
 }
