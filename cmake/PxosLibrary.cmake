@@ -23,5 +23,6 @@ function(pxos_test NAME)
     set(ARG_LABELS unit)
   endif()
   add_test(NAME ${NAME} COMMAND ${NAME} ${ARG_ARGS} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-  set_tests_properties(${NAME} PROPERTIES LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77)
+  # What hangs fails after five minutes, not after ctest's twenty-five; slow tests set their own limit.
+  set_tests_properties(${NAME} PROPERTIES LABELS "${ARG_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()

@@ -58,16 +58,17 @@ std::pair<AskReport, ReloadReport> ask_and_reload(Model& model, const std::strin
   std::thread reloading;
   int pieces = 0;
   AskOptions ask = greedy(60);
-  // The generation goes on only when the other thread's program is waiting for its turn.
-  std::atomic<bool> started{false};
+  // From the tenth piece on every token waits a little for the other thread: its program takes over
+  // long before the answer ends, however late that thread gets a processor.
+  std::atomic<bool> reloaded{false};
   ask.on_text = [&](std::string_view) {
-    if (++pieces != 10) return;
-    reloading = std::thread([&, program = assemble(text)]() mutable {
-      started = true;
-      reload = model.hypervisor().reload(model.name(), std::move(program), options);
-    });
-    while (!started) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (++pieces == 10) {
+      reloading = std::thread([&, program = assemble(text)]() mutable {
+        reload = model.hypervisor().reload(model.name(), std::move(program), options);
+        reloaded = true;
+      });
+    }
+    if (pieces >= 10 && !reloaded) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   };
   const auto report = model.hypervisor().ask(model.name(), kPrompt, ask);
   reloading.join();
