@@ -46,6 +46,10 @@ bool Interpreter::op_matmul_f32(const Record& i) {
   const ConstMatF32 w = const_matrix(t(i.a));
   const ConstMatF32 x = const_matrix(t(i.b));
   const tensor::MatF32 y = matrix(t(i.d));
+  if (w.cols > kMaxProductColumns) {
+    return trap(TrapKind::kOutOfBounds,
+                fmt::format("a product of {} columns, at most {}", w.cols, kMaxProductColumns));
+  }
   if (!charge(work(x.rows, w.rows, w.cols))) return false;
   add_cost({.tensor_bytes =
                 work(x.rows + w.rows, x.cols, sizeof(float)) + work(y.rows, y.cols, sizeof(float)),

@@ -246,8 +246,9 @@ class Linker {
       shape.push_back(extent);
     }
     if (!within_limits(decl.element, shape)) {
+      const bool weight = decl.element == TensorDecl::Element::kWeight;
       return fail(Errc::kLimit, "tensor '{}' {} has more than {} columns or {} rows", decl.name,
-                  shape_text(shape), kMaxColumns, kMaxRows);
+                  shape_text(shape), weight ? kMaxProductColumns : kMaxColumns, kMaxRows);
     }
     linked.rank = static_cast<std::uint8_t>(shape.size());
     return shape;
@@ -411,7 +412,8 @@ bool within_limits(TensorDecl::Element element, std::span<const std::int64_t> sh
                        element == TensorDecl::Element::kF16 ||
                        element == TensorDecl::Element::kWeight;
   if (!numbers || shape.size() != 2) return true;
-  return shape[0] <= kMaxRows && shape[1] <= kMaxColumns;
+  const bool weight = element == TensorDecl::Element::kWeight;
+  return shape[0] <= kMaxRows && shape[1] <= (weight ? kMaxProductColumns : kMaxColumns);
 }
 
 Result<std::shared_ptr<const LinkedProgram>> link(isa::VerifiedProgram program,

@@ -67,6 +67,8 @@ struct LinkedAttr {
 /// within a row, and means not within a column: so an interrupted program stops in time.
 inline constexpr std::int64_t kMaxColumns = std::int64_t{1} << 20;
 inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 24;
+/// Most columns of a product's matrices, f32 or weights: sixteen rows are one piece of work.
+inline constexpr std::int64_t kMaxProductColumns = std::int64_t{1} << 18;
 
 /// Whether a tensor of these extents keeps within them. Vectors and other elements have no limit.
 [[nodiscard]] bool within_limits(isa::TensorDecl::Element element,

@@ -162,6 +162,8 @@ void CheckedMachine::product(const Instruction& i) {
     return;
   }
   const View x = t(i.b);
+  const bool plain_product = i.opcode() == Opcode::kMatmulF32;
+  if (plain_product && a.dims[1] > 262'144) return stop(TrapKind::kOutOfBounds);
   if (!pay(x.dims[0] * a.dims[0] * a.dims[1])) return;
   if (i.opcode() == Opcode::kMatmul) {
     broken_promise |= a.matrix == nullptr;

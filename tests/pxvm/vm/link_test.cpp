@@ -48,10 +48,10 @@ TEST_CASE("a tensor of another shape names declared and found", "[vm][link]") {
 
 TEST_CASE("arenas over the cap are refused with need and have", "[vm][link]") {
   test::Guest guest;
-  guest.integers = {{"n", 1 << 20}};
+  guest.integers = {{"n", 1 << 18}};
   guest.memory_cap = 1 << 20;
-  guest.add_matrix("first.0", 2, 1 << 20, std::vector<float>(2U << 20U));
-  guest.add_matrix("first.1", 2, 1 << 20, std::vector<float>(2U << 20U));
+  guest.add_matrix("first.0", 2, 1 << 18, std::vector<float>(2U << 18U));
+  guest.add_matrix("first.1", 2, 1 << 18, std::vector<float>(2U << 18U));
   CHECK(link_error(guest).find("MiB are allowed") != std::string::npos);
 }
 
@@ -96,6 +96,10 @@ TEST_CASE("rows that could not be interrupted in time are refused", "[vm][link]"
   };
   CHECK(declared("[2, 1048576]"));
   CHECK(declared("[4000000]"));
+  const auto weight =
+      guest.link(".program t\n.import w : weight[1, 262145] = \"w\"\n.entry main()\n    halt\n");
+  REQUIRE_FALSE(weight);
+  CHECK(weight.error().message.find("more than 262144 columns") != std::string::npos);
   for (const char* shape : {"[2, 1048577]", "[16777217, 1]"}) {
     const auto refused = declared(shape);
     REQUIRE_FALSE(refused);

@@ -350,6 +350,22 @@ TEST_CASE("a debug port sees every instruction and may pause before each", "[vm]
   CHECK((*machine)->call("main", {}).error().code == Errc::kInterrupted);
 }
 
+TEST_CASE("a product too long to be interrupted traps", "[vm]") {
+  const auto run = [](const std::string& columns) {
+    Guest guest;
+    auto machine = guest.load(".program p\n.temp w : f32[1, " + columns + "]\n.temp x : f32[1, " +
+                              columns + "]\n.temp y : f32[1, 1]\n.entry main()\n" +
+                              "    matmul.f32 y, w, x\n    halt\n");
+    REQUIRE(machine);
+    return (*machine)->call("main", {});
+  };
+  CHECK(run("262144"));
+  const auto trapped = run("262145");
+  REQUIRE_FALSE(trapped);
+  CHECK(trapped.error().message.find("a product of 262145 columns, at most 262144") !=
+        std::string::npos);
+}
+
 TEST_CASE("fuel counts over the pauses of one call", "[vm]") {
   Guest guest;
   auto machine = guest.load(".program p\n.entry main()\nagain:\n    br again\n", 5);
