@@ -1,12 +1,10 @@
 // Matrix products of the AVX2 set. Compiled with its own flags; see kernel_table.hpp for what may
 // be included.
 
+#include "pxvm/tensor/kernels/inlining.hpp"
 #include "pxvm/tensor/kernels/kernel_table.hpp"
 
 #include <immintrin.h>
-
-#define PX_INLINE inline __attribute__((always_inline))
-#define PX_UNROLL _Pragma("GCC unroll 8")
 
 namespace pxos::tensor {
 namespace {

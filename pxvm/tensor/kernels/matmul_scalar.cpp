@@ -1,10 +1,10 @@
 // Matrix products of the scalar set. Compiled with its own flags; see kernel_table.hpp for what may
 // be included.
 
+#define PX_UNROLL _Pragma("GCC unroll 1")
+#include "pxvm/tensor/kernels/inlining.hpp"
 #include "pxvm/tensor/kernels/kernel_table.hpp"
 
-#define PX_INLINE inline __attribute__((always_inline))
-#define PX_UNROLL _Pragma("GCC unroll 1")
 // Long functions are called, not repeated in each of the many tiles: that took minutes to compile.
 #define PX_CALL __attribute__((noinline, unused))
 

@@ -1,9 +1,8 @@
 // The baseline set. No instruction beyond x86-64's SSE2; FMA is exact arithmetic in f64.
 
+#include "pxvm/tensor/kernels/inlining.hpp"
 #include "pxvm/tensor/kernels/kernel_table.hpp"
 
-#define PX_INLINE inline __attribute__((always_inline))
-#define PX_UNROLL _Pragma("GCC unroll 8")
 #define PX_CALL PX_INLINE
 
 namespace pxos::tensor {
