@@ -1,6 +1,8 @@
 # pxos_header_test(LAYER FOLDER [EXCLUDE REGEX])
 #   generates one source per header of FOLDER that includes it twice, and compiles them as part of the target
 #   pxos_header_test: a header that needs another one first, or lacks its guard, does not compile.
+#   x.hpp beside an x.cpp needs no such source: x.cpp includes it before anything else and headers begin with
+#   their guard (both checked by tests/tools/architecture.py), so every build compiles it alone.
 function(pxos_header_test LAYER FOLDER)
   cmake_parse_arguments(ARG "" "EXCLUDE" "" ${ARGN})
   if(NOT TARGET pxos_header_test)
@@ -16,6 +18,10 @@ function(pxos_header_test LAYER FOLDER)
   endif()
   set(sources)
   foreach(header IN LISTS headers)
+    cmake_path(REPLACE_EXTENSION header LAST_ONLY ".cpp" OUTPUT_VARIABLE own_source)
+    if(EXISTS "${PROJECT_SOURCE_DIR}/${own_source}")
+      continue()
+    endif()
     string(MAKE_C_IDENTIFIER "${header}" name)
     set(source "${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp")
     file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${header}\"\n#include \"${header}\"\n")

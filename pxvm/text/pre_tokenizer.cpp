@@ -1,4 +1,3 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "pxvm/text/pre_tokenizer.hpp"
 
 #include "pxvm/text/pre_tokenizer_recipes.hpp"
@@ -11,6 +10,8 @@
 #include <utility>
 
 #include <fmt/format.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 namespace pxos::text {

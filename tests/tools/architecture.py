@@ -71,6 +71,19 @@ def check_layers(root):
             found = include.match(line)
             if found:
                 yield from check_include(f"{name}:{number}", home, *found.groups(), layers)
+        yield from check_first_line(root, path, name)
+
+
+def check_first_line(root, path, name):
+    """Headers begin with their guard and sources with their own header, which thereby compiles alone."""
+    if path.suffix not in {".hpp", ".cpp"}:
+        return
+    first = next((line for line in path.read_text().splitlines() if line.lstrip().startswith("#")), "")
+    own = path.with_suffix(".hpp")
+    if path.suffix == ".hpp" and first != "#pragma once":
+        yield f"{name}:1: its first directive is not #pragma once"
+    if path.suffix == ".cpp" and own.exists() and first != f'#include "{own.relative_to(root).as_posix()}"':
+        yield f"{name}:1: its first directive does not include {own.name}"
 
 
 def check_include(where, home, quote, target, layers):

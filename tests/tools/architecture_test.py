@@ -30,6 +30,17 @@ class Project(unittest.TestCase):
         self.write("high/a.cpp", '#include "high/a.hpp"\n#include "low/b.hpp"\n#include <vector>\n')
         self.assertEqual("", self.findings(architecture.check_layers))
 
+    def test_a_header_is_guarded_and_comes_first_in_its_source(self):
+        self.write("high/a.hpp", "// words\n#pragma once\n")
+        self.write("high/a.cpp", '// words\n#include "high/a.hpp"\n')
+        self.assertEqual("", self.findings(architecture.check_layers))
+        self.write("high/a.cpp", '#include <vector>\n#include "high/a.hpp"\n')
+        self.assertIn("high/a.cpp:1: its first directive does not include a.hpp",
+                      self.findings(architecture.check_layers))
+        self.write("high/a.hpp", "#include <vector>\n#pragma once\n")
+        self.assertIn("high/a.hpp:1: its first directive is not #pragma once",
+                      self.findings(architecture.check_layers))
+
     def test_upward_include_is_found(self):
         self.write("low/b.cpp", '\n#include "high/a.hpp"\n')
         self.assertIn("low/b.cpp:2: low may not include high", self.findings(architecture.check_layers))
