@@ -124,32 +124,35 @@ float plain_element(const tensor::test::OwnedPacked& packed, std::size_t n) {
   }
 }
 
+/// The element at (r, c) of a type with blocks, with its scale where a group begins.
+void add_block_element(const tensor::test::OwnedPacked& packed, std::int64_t r, std::int64_t c,
+                       OracleWeight& out) {
+  const tensor::DTypeInfo& entry = tensor::info(packed.tensor.dtype);
+  const std::uint8_t* block =
+      packed.canonical_row(r).data() + c / entry.block_elems * entry.block_bytes;
+  const auto part = tensor::test::reference_element(packed.tensor.dtype, block,
+                                                    static_cast<unsigned>(c % entry.block_elems));
+  out.values.push_back(part.value());
+  out.levels.push_back(part.level);
+  out.has_minimum = part.has_minimum;
+  if (c % out.group != 0) return;
+  out.scales.push_back(part.scale);
+  out.minima.push_back(part.minimum);
+}
+
 /// What the matrix says, by the descriptions of the formats.
 OracleWeight read_weight(const tensor::test::OwnedPacked& packed) {
   OracleWeight out;
   out.rows = packed.tensor.rows;
   out.cols = packed.tensor.cols;
   const DType dtype = packed.tensor.dtype;
-  const tensor::DTypeInfo& entry = tensor::info(dtype);
-  const bool blocks = entry.block_elems > 1;
+  const bool blocks = tensor::info(dtype).block_elems > 1;
   if (blocks) out.group = tensor::test::group_columns(dtype);
-  for (std::int64_t r = 0; r < out.rows; ++r) {
-    for (std::int64_t c = 0; c < out.cols; ++c) {
-      if (!blocks) {
-        out.values.push_back(plain_element(packed, static_cast<std::size_t>(r * out.cols + c)));
-        continue;
-      }
-      const std::uint8_t* block =
-          packed.canonical_row(r).data() + c / entry.block_elems * entry.block_bytes;
-      const auto part = tensor::test::reference_element(
-          dtype, block, static_cast<unsigned>(c % entry.block_elems));
-      out.values.push_back(part.value());
-      out.levels.push_back(part.level);
-      out.has_minimum = part.has_minimum;
-      if (c % out.group != 0) continue;
-      out.scales.push_back(part.scale);
-      out.minima.push_back(part.minimum);
-    }
+  for (std::int64_t n = 0; n < out.rows * out.cols; ++n) {
+    if (blocks)
+      add_block_element(packed, n / out.cols, n % out.cols, out);
+    else
+      out.values.push_back(plain_element(packed, static_cast<std::size_t>(n)));
   }
   return out;
 }
@@ -188,6 +191,19 @@ std::vector<std::int64_t> symbol_values(const FuzzBase& base) {
   return out;
 }
 
+/// A weight or vector of these extents.
+void add_weight(FuzzBase& base, const std::string& name, const std::vector<std::int64_t>& dims,
+                CounterRng& rng) {
+  if (dims.size() == 2) {
+    base.matrices[name] = random_matrix(dims[0], dims[1], rng);
+    return;
+  }
+  const bool divides = name.find("factors") != std::string::npos;
+  Floats& values = base.vectors[name];
+  for (std::int64_t i = 0; i < dims[0]; ++i)
+    values.push_back(divides ? 0.2F + 4 * rng.next_unit_f32() : random_value(rng));
+}
+
 /// A weight or vector for every element of every import; of several names the first.
 void furnish(FuzzBase& base, CounterRng& rng) {
   const std::vector<std::int64_t> symbols = symbol_values(base);
@@ -200,15 +216,7 @@ void furnish(FuzzBase& base, CounterRng& rng) {
       std::string name = decl.patterns.front();
       if (const std::size_t at = name.find("{}"); at != std::string::npos)
         name.replace(at, 2, std::to_string(k));
-      if (dims.size() == 2) {
-        base.matrices[name] = random_matrix(dims[0], dims[1], rng);
-        continue;
-      }
-      Floats& values = base.vectors[name];
-      for (std::int64_t i = 0; i < dims[0]; ++i) {
-        const bool divides = name.find("factors") != std::string::npos;
-        values.push_back(divides ? 0.2F + 4 * rng.next_unit_f32() : random_value(rng));
-      }
+      add_weight(base, name, dims, rng);
     }
   }
 }

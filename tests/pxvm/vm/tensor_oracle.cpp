@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <numeric>
+#include <utility>
 
 namespace pxos::test {
 namespace {
@@ -224,16 +225,21 @@ Turn turn_of(double angle, double magnitude) {
   return {rounded({c - error, c + error, false}), rounded({s - error, s + error, false})};
 }
 
+/// What one query and head reads of the caches.
+struct Seen {
+  std::int64_t first = 0, last = 0;  ///< positions
+  std::int64_t column = 0;           ///< where its head begins in a row
+};
+
 /// Scores of one query and head, times the scale and with the cap.
 Intervals scores_of(const tensor::AttentionParams& p, std::span<const float> q,
-                    const AttentionOperands& in, std::int64_t first, std::int64_t last,
-                    std::int64_t column) {
+                    const AttentionOperands& in, const Seen& seen) {
   Intervals out;
   const std::int64_t width = p.kv_heads * p.head_dim;
   const Interval scale = Interval::point(static_cast<double>(p.scale));
   const Interval cap = Interval::point(static_cast<double>(p.softcap));
-  for (std::int64_t j = first; j <= last; ++j) {
-    const auto key = in.k.subspan(static_cast<std::size_t>(j * width + column), q.size());
+  for (std::int64_t j = seen.first; j <= seen.last; ++j) {
+    const auto key = in.k.subspan(static_cast<std::size_t>(j * width + seen.column), q.size());
     Interval score = rounded(dot_product(q, key) * scale);
     if (p.softcap != 0) score = rounded(cap * hyperbolic_tangent(rounded(score / cap)));
     out.push_back(score);
@@ -324,24 +330,34 @@ Intervals oracle_mean(std::span<const float> x, std::int64_t cols) {
   return out;
 }
 
+namespace {
+
+/// Pair i of every head of row t.
+void rotate(const tensor::RopeParams& params, const RopeOperands& in, const Turn& turn,
+            std::pair<std::int64_t, std::int64_t> place, Intervals& out) {
+  const bool halves = params.pairing == tensor::RopePairing::kHalves;
+  const auto [t, i] = place;
+  for (std::int64_t h = 0; h < params.heads; ++h) {
+    const std::int64_t head = (t * params.heads + h) * params.head_dim;
+    const std::int64_t first = head + (halves ? i : 2 * i);
+    const std::int64_t second = head + (halves ? i + params.dims / 2 : 2 * i + 1);
+    const Interval a = at(in.x, first), b = at(in.x, second);
+    out[static_cast<std::size_t>(first)] = rounded(a * turn.cos - rounded(b * turn.sin));
+    out[static_cast<std::size_t>(second)] = rounded(a * turn.sin + rounded(b * turn.cos));
+  }
+}
+
+}  // namespace
+
 Intervals oracle_rope(const tensor::RopeParams& params, const RopeOperands& in) {
   Intervals out;
   for (const float value : in.x) out.push_back(Interval::point(static_cast<double>(value)));
-  const bool halves = params.pairing == tensor::RopePairing::kHalves;
-  const std::int64_t pairs = params.dims / 2;
-  for (std::int64_t i = 0; i < pairs; ++i) {
+  for (std::int64_t i = 0; i < params.dims / 2; ++i) {
     const double speed = frequency(params, i, in.factors);
     for (std::int64_t t = 0; t < in.rows; ++t) {
       const Turn turn =
           turn_of(static_cast<double>(in.pos + t) * speed, static_cast<double>(params.magnitude));
-      for (std::int64_t h = 0; h < params.heads; ++h) {
-        const std::int64_t head = (t * params.heads + h) * params.head_dim;
-        const std::int64_t first = head + (halves ? i : 2 * i);
-        const std::int64_t second = head + (halves ? i + pairs : 2 * i + 1);
-        const Interval a = at(in.x, first), b = at(in.x, second);
-        out[static_cast<std::size_t>(first)] = rounded(a * turn.cos - rounded(b * turn.sin));
-        out[static_cast<std::size_t>(second)] = rounded(a * turn.sin + rounded(b * turn.cos));
-      }
+      rotate(params, in, turn, {t, i}, out);
     }
   }
   return out;
@@ -357,7 +373,7 @@ void attend(const tensor::AttentionParams& p, const AttentionOperands& in, std::
   const std::int64_t column = head / (p.heads / p.kv_heads) * p.head_dim;
   const auto dims = static_cast<std::size_t>(p.head_dim);
   const auto q = in.q.subspan(static_cast<std::size_t>(t * p.heads + head) * dims, dims);
-  const Intervals scores = scores_of(p, q, in, first, last, column);
+  const Intervals scores = scores_of(p, q, in, {first, last, column});
   bool unsure = false, nan = false;
   for (const Interval& score : scores) {
     nan = nan || score.only_nan();
