@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,9 +55,10 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "pxos " PXOS_VERSION);
   std::vector<std::pair<CLI::App*, VerbAction>> verbs;
+  std::deque<pxos::shell::VerbSyntax> syntaxes;  // what the actions keep of their options
   for (const pxos::shell::VerbInfo& verb : pxos::shell::verbs()) {
     CLI::App* sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
-    verbs.emplace_back(sub, verb.setup(*sub));
+    verbs.emplace_back(sub, verb.setup(syntaxes.emplace_back(*sub)));
   }
   try {
     app.parse(argc, argv);

@@ -8,7 +8,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -128,7 +127,7 @@ Result<int> run_asm(const AsmArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_asm(CLI::App& verb) {
+VerbAction setup_asm(VerbSyntax& verb) {
   auto arguments = std::make_shared<AsmArguments>();
   verb.add_option("SOURCE", arguments->source, "pixel assembly text (.pxasm)");
   verb.add_option("-o,--output", arguments->output,
@@ -136,7 +135,7 @@ VerbAction setup_asm(CLI::App& verb) {
   verb.add_option("--emit", arguments->emit,
                   "program, listing (pixels and source of every instruction), symbols (names, "
                   "values and places) or deps (a make rule)")
-      ->check(CLI::IsMember({"program", "listing", "symbols", "deps"}))
+      ->one_of({"program", "listing", "symbols", "deps"})
       ->capture_default_str();
   verb.add_option("--depfile", arguments->depfile, "write the make rule here as well");
   verb.add_option("-I,--include", arguments->folders,

@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -173,7 +172,7 @@ std::string shape_names() {
 
 }  // namespace
 
-VerbAction setup_bench(CLI::App& verb) {
+VerbAction setup_bench(VerbSyntax& verb) {
   auto arguments = std::make_shared<BenchArguments>();
   hypervisor::BenchmarkOptions& options = arguments->options;
   verb.add_option("CARTRIDGE", arguments->cartridge, "cartridge with a language model");

@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -109,7 +108,7 @@ Result<int> run_conform(const ConformArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_conform(CLI::App& verb) {
+VerbAction setup_conform(VerbSyntax& verb) {
   auto arguments = std::make_shared<ConformArguments>();
   verb.add_option("CMD_A", arguments->first, "command; called with --input IMAGE --out FOLDER")
       ->required();

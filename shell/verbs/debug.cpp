@@ -11,7 +11,6 @@
 #include <clocale>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <histedit.h>
 #include <unistd.h>
@@ -114,7 +113,7 @@ Result<int> run_session(Debugger& debugger, bool json) {
 
 }  // namespace
 
-VerbAction setup_debug(CLI::App& verb) {
+VerbAction setup_debug(VerbSyntax& verb) {
   auto arguments = std::make_shared<DebugArguments>();
   verb.add_option("TARGET", arguments->mount.cartridge,
                   "program without weights (.pxasm, .pxi, or a name), or a cartridge")
@@ -122,17 +121,17 @@ VerbAction setup_debug(CLI::App& verb) {
   verb.add_option("PROMPT", arguments->prompt, "text for a cartridge's model");
   verb.add_option("--tokens", arguments->tokens, "token ids as 1,2,3 instead of a prompt");
   verb.add_option("-n", arguments->new_tokens, "tokens to choose after the prompt")
-      ->check(CLI::Range(1, 1 << 20))
+      ->in_range(1, 1 << 20)
       ->capture_default_str();
   verb.add_option("--program", arguments->program,
                   "run the cartridge's weights under this .pxasm instead of its own program");
   verb.add_option("--entry", arguments->entry, "entry of a program")->capture_default_str();
   verb.add_option("--ctx", arguments->mount.context, "tokens the context holds")
-      ->check(CLI::Range(1, 1 << 20));
+      ->in_range(1, 1 << 20);
   verb.add_option("--batch", arguments->mount.batch, "tokens of one forward call, at most")
-      ->check(CLI::Range(1, 1 << 16));
+      ->in_range(1, 1 << 16);
   verb.add_option("--threads", arguments->mount.threads, "threads; default: all")
-      ->check(CLI::Range(1, 1024));
+      ->in_range(1, 1024);
   verb.add_option("--screenshot", arguments->screenshot,
                   "write the screen here whenever it is presented");
   verb.add_option("--rom", arguments->host.rom, "the file `rom` of a program");

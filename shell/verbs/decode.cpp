@@ -8,12 +8,11 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
 
-VerbAction setup_decode(CLI::App& verb) {
+VerbAction setup_decode(VerbSyntax& verb) {
   struct Arguments {
     std::string picture, output;
   };

@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -34,7 +33,7 @@ Result<int> run_detokenize(const DetokenizeArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_detokenize(CLI::App& verb) {
+VerbAction setup_detokenize(VerbSyntax& verb) {
   auto arguments = std::make_shared<DetokenizeArguments>();
   verb.add_option("ID", arguments->ids, "token ids")->required();
   verb.add_option("-m,--model", arguments->model,

@@ -6,12 +6,11 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
 
-VerbAction setup_dis(CLI::App& verb) {
+VerbAction setup_dis(VerbSyntax& verb) {
   auto path = std::make_shared<std::string>();
   verb.add_option("PROGRAM", *path, "program picture (.pxi)")->required();
   return [path]() -> Result<int> {

@@ -8,7 +8,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -54,7 +53,7 @@ Result<int> run_encode(const EncodeArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_encode(CLI::App& verb) {
+VerbAction setup_encode(VerbSyntax& verb) {
   auto arguments = std::make_shared<EncodeArguments>();
   verb.add_option("WEIGHTS", arguments->npz, "Pixel-LLM v0 weights (.npz)")->required();
   verb.add_option("-o,--output", arguments->output,

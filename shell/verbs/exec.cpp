@@ -16,7 +16,6 @@
 #include <memory>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -156,14 +155,14 @@ Result<int> run_exec(const ExecArguments& arguments) {
   return 0;
 }
 
-void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
+void setup_exec_host(VerbSyntax& verb, ExecArguments& arguments) {
   ExecHostOptions& host = arguments.host;
   verb.add_flag("-w,--window", arguments.window,
                 "a window for the program's screen, keys and mouse");
   verb.add_option("--screenshot", host.screenshot,
                   "write the screen here whenever it is presented");
   verb.add_option("--scale", host.scale, "pixels of the screenshot per pixel of the screen")
-      ->check(CLI::Range(1, 64));
+      ->in_range(1, 64);
   verb.add_option(
       "--frames,--steps", host.frames,
       "stop after so many pictures, and write the last one only; without a window the clock "
@@ -182,7 +181,7 @@ void setup_exec_host(CLI::App& verb, ExecArguments& arguments) {
 }
 
 /// Options that only pictures of the original machine have.
-void setup_exec_v0(CLI::App& verb, ExecV0Options& v0) {
+void setup_exec_v0(VerbSyntax& verb, ExecV0Options& v0) {
   verb.add_option("--dialect", v0.dialect, "of a pxVM v0 picture: auto, v001, v002, v002h, v020")
       ->capture_default_str()
       ->group("Pictures of the original pxVM v0");
@@ -198,7 +197,7 @@ void setup_exec_v0(CLI::App& verb, ExecV0Options& v0) {
 
 }  // namespace
 
-VerbAction setup_exec(CLI::App& verb) {
+VerbAction setup_exec(VerbSyntax& verb) {
   auto arguments = std::make_shared<ExecArguments>();
   verb.add_option("PROGRAM", arguments->program,
                   "program picture (.pxi) or text (.pxasm) without weights, or a name: hello, "

@@ -7,7 +7,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -47,7 +46,7 @@ Result<int> run_export(const ExportArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_export(CLI::App& verb) {
+VerbAction setup_export(VerbSyntax& verb) {
   auto arguments = std::make_shared<ExportArguments>();
   verb.add_option("CARTRIDGE", arguments->cartridge, "cartridge with weights")->required();
   verb.add_option("-o,--output", arguments->output,

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -49,7 +48,7 @@ Result<bool> format_file(const std::string& path, bool check) {
 
 }  // namespace
 
-VerbAction setup_fmt(CLI::App& verb) {
+VerbAction setup_fmt(VerbSyntax& verb) {
   auto arguments = std::make_shared<FmtArguments>();
   verb.add_option("FILES", arguments->files, "pixel assembly texts; - for stdin to stdout")
       ->required();

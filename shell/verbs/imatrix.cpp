@@ -7,7 +7,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -48,7 +47,7 @@ Result<int> run_imatrix(const ImatrixArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_imatrix(CLI::App& verb) {
+VerbAction setup_imatrix(VerbSyntax& verb) {
   auto arguments = std::make_shared<ImatrixArguments>();
   arguments->mount.context = 512;
   verb.add_option("CARTRIDGE", arguments->mount.cartridge, "cartridge with a language model")

@@ -8,7 +8,6 @@
 #include <memory>
 #include <system_error>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -85,7 +84,7 @@ Result<int> run_import(const ImportArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_import(CLI::App& verb) {
+VerbAction setup_import(VerbSyntax& verb) {
   auto arguments = std::make_shared<ImportArguments>();
   verb.add_option(
           "SOURCE", arguments->source,
@@ -99,7 +98,7 @@ VerbAction setup_import(CLI::App& verb) {
   verb.add_option(
           "--kv-bits", arguments->kv_bits,
           "keys and values as 8 (half the memory), 16 or 32 bits; default 16, with --as f32 32")
-      ->check(CLI::IsMember({8, 16, 32}));
+      ->one_of_numbers({8, 16, 32});
   verb.add_option("--name", arguments->name, "name of the cartridge; default: the model's own");
   verb.add_option("--tokenizer", arguments->tokenizer,
                   "llama2.c: its tokenizer.bin; default: tokenizer.bin or tok<N>.bin beside it");

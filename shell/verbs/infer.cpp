@@ -18,7 +18,6 @@
 #include <cmath>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -248,7 +247,7 @@ Result<int> run_infer(const InferArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_infer(CLI::App& verb) {
+VerbAction setup_infer(VerbSyntax& verb) {
   auto arguments = std::make_shared<InferArguments>();
   verb.add_option("TEXT", arguments->text, "prompt");
   verb.add_option("--input", arguments->input, "token image (input_tokens.pxi) instead of TEXT");
@@ -259,7 +258,7 @@ VerbAction setup_infer(CLI::App& verb) {
   verb.add_option("--engine", arguments->engine,
                   "cartridge: as mounted, fused and on all threads; pxvm: the program alone, one "
                   "instruction after another. The pictures are the same")
-      ->check(CLI::IsMember({"cartridge", "pxvm"}))
+      ->one_of({"cartridge", "pxvm"})
       ->capture_default_str();
   verb.add_option("-k,--top-k", arguments->options.top_k, "tokens in the output image")
       ->capture_default_str();
@@ -269,9 +268,9 @@ VerbAction setup_infer(CLI::App& verb) {
                   "sequence: the answer as output_sequence.pxi while it grows; beams: the K "
                   "likeliest answers (beam search), as output_beams.pxi")
       ->delimiter(',')
-      ->check(CLI::IsMember({"sequence", "beams"}));
+      ->one_of({"sequence", "beams"});
   verb.add_option("-n", arguments->max_tokens, "tokens of a sequence or beam, at most")
-      ->check(CLI::Range(1, 65534))
+      ->in_range(1, 65534)
       ->capture_default_str();
   verb.add_flag("--chat", arguments->chat, "TEXT as a message, through the chat template");
   verb.add_flag("-v,--verbose", arguments->verbose,

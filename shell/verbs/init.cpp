@@ -8,7 +8,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -40,7 +39,7 @@ Result<int> run_init(const InitArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_init(CLI::App& verb) {
+VerbAction setup_init(VerbSyntax& verb) {
   auto arguments = std::make_shared<InitArguments>();
   verb.add_option("ARCHITECTURE", arguments->architecture, "pixellm_v0")->required();
   verb.add_option("-o,--output", arguments->output, "weights to write (.npz)")->required();

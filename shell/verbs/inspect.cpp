@@ -16,7 +16,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -207,7 +206,7 @@ Result<int> run_inspect(const InspectArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_inspect(CLI::App& verb) {
+VerbAction setup_inspect(VerbSyntax& verb) {
   auto arguments = std::make_shared<InspectArguments>();
   verb.add_option("FILE", arguments->file, "any file")->required();
   verb.add_flag(

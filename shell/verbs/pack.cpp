@@ -7,12 +7,11 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
 
-VerbAction setup_pack(CLI::App& verb) {
+VerbAction setup_pack(VerbSyntax& verb) {
   struct Arguments {
     std::string folder, output;
   };

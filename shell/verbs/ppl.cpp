@@ -7,7 +7,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -125,7 +124,7 @@ Result<int> run_ppl(const PplArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_ppl(CLI::App& verb) {
+VerbAction setup_ppl(VerbSyntax& verb) {
   auto arguments = std::make_shared<PplArguments>();
   arguments->mount.context = 512;
   verb.add_option("CARTRIDGE", arguments->mount.cartridge, "cartridge with a language model")

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -171,7 +170,7 @@ Result<int> run(const QuantizeArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_quantize(CLI::App& verb) {
+VerbAction setup_quantize(VerbSyntax& verb) {
   auto arguments = std::make_shared<QuantizeArguments>();
   verb.add_option("SOURCE", arguments->source, "cartridge, or model file that import reads")
       ->required();

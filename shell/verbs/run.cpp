@@ -18,7 +18,6 @@
 #include <cstdlib>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -270,17 +269,17 @@ Result<int> run(const Options& options) {
   return kExitOk;
 }
 
-void add_sampling(CLI::App& app, Options& options) {
+void add_sampling(VerbSyntax& app, Options& options) {
   app.add_option("--temp", options.temperature, "temperature; 0 takes the likeliest token")
-      ->check(CLI::Range(0.0, 100.0));
+      ->in_range(0.0, 100.0);
   app.add_option("--top-k", options.top_k, "only the K likeliest tokens; 0 is off");
   app.add_option("--top-p", options.top_p, "the likeliest tokens that share P; 1 is off")
-      ->check(CLI::Range(0.0, 1.0));
+      ->in_range(0.0, 1.0);
   app.add_option("--min-p", options.min_p, "tokens with P of the likeliest's share; 0 is off")
-      ->check(CLI::Range(0.0, 1.0));
+      ->in_range(0.0, 1.0);
   app.add_option("--repeat-penalty", options.repeat_penalty, "above 1: repeat less");
   text::SamplerOptions& more = options.more;
-  app.add_option("--seed", more.seed, "of the random numbers")->default_val(0);
+  app.add_option("--seed", more.seed, "of the random numbers")->default_val("0");
   app.add_option("--presence-penalty", more.presence_penalty, "off a token that came before");
   app.add_option("--frequency-penalty", more.frequency_penalty, "off a token, for each time");
   app.add_option("--repeat-last-n", more.repeat_last_n, "tokens the penalties look at")
@@ -295,7 +294,7 @@ void add_sampling(CLI::App& app, Options& options) {
       ->default_str(text::sampler_order_text(more.order));
 }
 
-void add_rare_sampling(CLI::App& app, text::SamplerOptions& more) {
+void add_rare_sampling(VerbSyntax& app, text::SamplerOptions& more) {
   app.add_option("--xtc-probability", more.xtc_probability, "how often XTC cuts; 0 is off");
   app.add_option("--xtc-threshold", more.xtc_threshold, "share that counts as likely")
       ->capture_default_str();
@@ -310,17 +309,17 @@ void add_rare_sampling(CLI::App& app, text::SamplerOptions& more) {
       ->capture_default_str();
 }
 
-void add_answer(CLI::App& app, Options& options) {
+void add_answer(VerbSyntax& app, Options& options) {
   app.add_option("--grammar", options.grammar, "GBNF file the answer must follow");
   app.add_option("--json-schema", options.schema, "JSON schema file the answer must follow");
   app.add_option("--beams", options.beams, "beam search of this width instead of sampling")
-      ->check(CLI::Range(1, 64))
+      ->in_range(1, 64)
       ->capture_default_str();
   app.add_option("--logprobs", options.logprobs,
                  "with --json: each token's log-probability and the N likeliest")
-      ->check(CLI::Range(0, 100));
+      ->in_range(0, 100);
   app.add_option("--context-policy", options.context_policy, "when the context is full")
-      ->check(CLI::IsMember({"stop", "refuse", "shift"}))
+      ->one_of({"stop", "refuse", "shift"})
       ->capture_default_str();
   app.add_option("--stop", options.stop, "text that ends the answer; may be given again")
       ->take_all()
@@ -337,21 +336,19 @@ void add_answer(CLI::App& app, Options& options) {
 
 }  // namespace
 
-VerbAction setup_run(CLI::App& app) {
+VerbAction setup_run(VerbSyntax& app) {
   auto options = std::make_shared<Options>();
   app.add_option("CART", options->mount.cartridge, "cartridge: a file, or a name in the store")
       ->required();
-  CLI::Option* prompt = app.add_option("PROMPT", options->prompt, "text; default: stdin");
+  Option* prompt = app.add_option("PROMPT", options->prompt, "text; default: stdin");
   app.add_option("-n", options->max_tokens, "tokens at most")
-      ->default_val(256)
-      ->check(CLI::Range(1, 1 << 24));
+      ->default_val("256")
+      ->in_range(1, 1 << 24);
   add_sampling(app, *options);
-  app.add_option("--ctx", options->mount.context, "tokens the context holds")
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--threads", options->mount.threads, "threads; default: all")
-      ->check(CLI::Range(1, 1024));
+  app.add_option("--ctx", options->mount.context, "tokens the context holds")->in_range(1, 1 << 20);
+  app.add_option("--threads", options->mount.threads, "threads; default: all")->in_range(1, 1024);
   app.add_option("--load", options->mount.load, "how the file comes into memory")
-      ->check(CLI::IsMember({"mmap", "prefault", "read"}))
+      ->one_of({"mmap", "prefault", "read"})
       ->capture_default_str();
   add_rare_sampling(app, options->more);
   add_answer(app, *options);

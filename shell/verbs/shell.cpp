@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -78,19 +77,19 @@ Result<int> run_shell(const Options& options) {
 
 }  // namespace
 
-VerbAction setup_shell(CLI::App& app) {
+VerbAction setup_shell(VerbSyntax& app) {
   auto options = std::make_shared<Options>();
   app.add_flag("--tty", options->tty, "in this terminal");
   app.add_flag("--headless", options->headless, "without window and terminal, for scripts");
   app.add_option("--cmd", options->script, "commands to run, separated by ';' (headless)");
   app.add_option("--screenshot", options->screenshot, "write the console as PNG (headless)");
   app.add_option("--scale", options->scale, "window pixels per pixel; default: what fits")
-      ->check(CLI::Range(1, 8));
+      ->in_range(1, 8);
   app.add_flag("--fullscreen", options->full_screen, "full screen (F11 toggles)");
   app.add_option("--threads", options->threads, "threads of the model; default: all")
-      ->check(CLI::Range(1, 1024));
+      ->in_range(1, 1024);
   app.add_option("--ctx", options->context, "tokens a conversation can hold")
-      ->check(CLI::Range(16, 1 << 20));
+      ->in_range(16, 1 << 20);
   app.add_option("--cartridge", options->cartridge, "what to mount; default: the store's default");
   return [options] { return run_shell(*options); };
 }

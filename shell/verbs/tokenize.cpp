@@ -11,7 +11,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -96,7 +95,7 @@ Result<int> run_tokenize(const TokenizeArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_tokenize(CLI::App& verb) {
+VerbAction setup_tokenize(VerbSyntax& verb) {
   auto arguments = std::make_shared<TokenizeArguments>();
   verb.add_option("TEXT", arguments->text, "text to tokenize; - is stdin")->required();
   verb.add_option("-m,--model", arguments->model,

@@ -9,7 +9,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -27,7 +26,7 @@ Result<std::size_t> unpack_any(const std::filesystem::path& path, const std::str
 
 }  // namespace
 
-VerbAction setup_unpack(CLI::App& verb) {
+VerbAction setup_unpack(VerbSyntax& verb) {
   struct Arguments {
     std::string cartridge, folder;
   };

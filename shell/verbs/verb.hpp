@@ -4,14 +4,11 @@
 // it. main() parses, runs the chosen action and maps its error to an exit code.
 
 #include "pxvm/base/result.hpp"
+#include "shell/verbs/syntax.hpp"
 
 #include <functional>
 #include <span>
 #include <string_view>
-
-namespace CLI {
-class App;
-}
 
 namespace pxos::shell {
 
@@ -22,12 +19,12 @@ using VerbAction = std::function<Result<int>()>;
 struct VerbInfo {
   std::string_view name;     ///< as typed
   std::string_view summary;  ///< one line for `pxos --help`
-  /// Declares the options on `app`, bound to storage that the returned action owns (a shared_ptr
+  /// Declares the options on `syntax`, bound to storage that the returned action owns (a shared_ptr
   /// captured by value): the action runs after setup has returned.
-  VerbAction (*setup)(CLI::App& app);
+  VerbAction (*setup)(VerbSyntax& syntax);
 };
 
-#define PX_VERB(name, summary) VerbAction setup_##name(CLI::App& app);
+#define PX_VERB(name, summary) VerbAction setup_##name(VerbSyntax& syntax);
 #include "shell/verbs/verbs.def"
 #undef PX_VERB
 

@@ -13,7 +13,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -103,7 +102,7 @@ Result<int> verify_any(const std::filesystem::path& path) {
 
 }  // namespace
 
-VerbAction setup_verify(CLI::App& verb) {
+VerbAction setup_verify(VerbSyntax& verb) {
   struct Arguments {
     std::string first, second;
   };

@@ -14,7 +14,6 @@
 #include <map>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -197,42 +196,40 @@ Result<int> get_from_volume(const VolumeArguments& arguments) {
 
 using Arguments = std::shared_ptr<VolumeArguments>;
 
-CLI::App& subcommand(CLI::App& verb, const Arguments& arguments, const std::string& name,
-                     const std::string& summary,
-                     Result<int> (*action)(const VolumeArguments& arguments)) {
-  CLI::App& sub = *verb.add_subcommand(name, summary);
-  sub.callback([arguments, action] { arguments->chosen = action; });
-  return sub;
+VerbSyntax& subcommand(VerbSyntax& verb, const Arguments& arguments, const std::string& name,
+                       const std::string& summary,
+                       Result<int> (*action)(const VolumeArguments& arguments)) {
+  return verb.add_subcommand(name, summary, [arguments, action] { arguments->chosen = action; });
 }
 
-void setup_pack_volume(CLI::App& verb, const Arguments& arguments) {
-  CLI::App& pack = subcommand(verb, arguments, "pack", "store files in a volume", pack_volume);
+void setup_pack_volume(VerbSyntax& verb, const Arguments& arguments) {
+  VerbSyntax& pack = subcommand(verb, arguments, "pack", "store files in a volume", pack_volume);
   pack.add_option("FILES", arguments->sources, "files, and folders with all that is in them")
       ->required();
   pack.add_option("-o,--output", arguments->output, "volume to write (.pxi)")->required();
   pack.add_option("--coding", arguments->coding, "auto measures what pays, file by file")
-      ->check(CLI::IsMember({"auto", "none", "zstd", "palette-delta"}))
+      ->one_of({"auto", "none", "zstd", "palette-delta"})
       ->capture_default_str();
   pack.add_flag("-f,--force", arguments->overwrite, "replace an existing volume");
 }
 
 }  // namespace
 
-VerbAction setup_volume(CLI::App& verb) {
+VerbAction setup_volume(VerbSyntax& verb) {
   auto arguments = std::make_shared<VolumeArguments>();
   verb.require_subcommand(1);
   setup_pack_volume(verb, arguments);
-  CLI::App& list = subcommand(verb, arguments, "ls", "what is in a volume", list_volume);
+  VerbSyntax& list = subcommand(verb, arguments, "ls", "what is in a volume", list_volume);
   list.add_option("VOLUME", arguments->volume)->required();
   list.add_flag("--json", arguments->json, "one JSON object");
-  CLI::App& get = subcommand(verb, arguments, "get", "a file, or a part of it", get_from_volume);
+  VerbSyntax& get = subcommand(verb, arguments, "get", "a file, or a part of it", get_from_volume);
   get.add_option("VOLUME", arguments->volume)->required();
   get.add_option("NAME", arguments->name, "NAME, or NAME@offset+length in bytes")->required();
   get.add_option("-o,--output", arguments->output, "file to write; - is stdout")->required();
   const auto verify = [](const VolumeArguments& a) {
     return verify_stored_files(pixelfs::FileKind::kVolume, a.volume);
   };
-  CLI::App& check = subcommand(verb, arguments, "verify", "find and name damage", verify);
+  VerbSyntax& check = subcommand(verb, arguments, "verify", "find and name damage", verify);
   check.add_option("VOLUME", arguments->volume)->required();
   return [arguments] { return arguments->chosen(*arguments); };
 }

@@ -11,7 +11,6 @@
 #include <memory>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 namespace pxos::shell {
@@ -117,7 +116,7 @@ Result<int> run_watch(const WatchArguments& arguments) {
 
 }  // namespace
 
-VerbAction setup_watch(CLI::App& verb) {
+VerbAction setup_watch(VerbSyntax& verb) {
   auto arguments = std::make_shared<WatchArguments>();
   verb.add_option("FILE", arguments->file, "sequence picture (output_sequence.pxi)")->required();
   verb.add_option("-m,--model", arguments->model,
