@@ -335,8 +335,7 @@ Result<Value> format_method(const Call& call) {
       continue;
     }
     const std::size_t close = text.find('}', at);
-    if (close == std::string_view::npos)
-      return fail(Errc::kInvalid, "a brace is not closed");
+    if (close == std::string_view::npos) return fail(Errc::kInvalid, "a brace is not closed");
     PX_TRY(const Value* const value, format_field(call, text.substr(at + 1, close - at - 1), next));
     PX_TRY(const std::string printed, print(*value, call.budget));
     out += printed;
