@@ -7,6 +7,7 @@
 #include "pixelfs/png.hpp"
 #include "pxvm/base/file.hpp"
 #include "tests/e2e/model_fixture.hpp"
+#include "tests/e2e/read_png.hpp"
 
 #include <cmath>
 
@@ -21,14 +22,7 @@ using hypervisor::Mount;
 using hypervisor::PixelInference;
 using nlohmann::json;
 
-pixelfs::Image read_png(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  INFO(path.string());
-  REQUIRE(bytes);
-  auto image = pixelfs::decode_png(*bytes);
-  REQUIRE(image);
-  return *std::move(image);
-}
+using test::read_png;
 
 /// The original model of one weight set, as a mounted cartridge.
 class PixelLlm {

@@ -7,6 +7,7 @@
 #include "programs/programs.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
+#include "tests/e2e/read_png.hpp"
 #include "tests/support/conformance.hpp"
 
 #include <algorithm>
@@ -21,14 +22,7 @@ namespace {
 using namespace cartridges;
 using nlohmann::json;
 
-pixelfs::Image read_png(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  INFO(path.string());
-  REQUIRE(bytes);
-  auto image = pixelfs::decode_png(*bytes);
-  REQUIRE(image);
-  return *std::move(image);
-}
+using test::read_png;
 
 json read_json(const std::filesystem::path& path) {
   const auto bytes = read_file(path);
