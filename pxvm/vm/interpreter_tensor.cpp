@@ -123,9 +123,10 @@ bool Interpreter::op_topk(const Record& i) {
   const std::span<const float> x = flat(t(i.b));
   const auto k = static_cast<std::size_t>(ids.elements());
   constexpr std::size_t kMost = 65'536;  // sorting them is not interrupted
-  if (k > x.size() || k > kMost)
-    return trap(TrapKind::kOutOfBounds,
-                fmt::format("the {} largest of {}, at most {}", k, x.size(), kMost));
+  if (k > x.size())
+    return trap(TrapKind::kOutOfBounds, fmt::format("the {} largest of {}", k, x.size()));
+  if (k > kMost)
+    return trap(TrapKind::kOutOfBounds, fmt::format("the {} largest, at most {}", k, kMost));
   if (!charge(x.size())) return false;
   add_cost({.tensor_bytes = x.size_bytes() + 2 * k * sizeof(float)});
   return kernel([&] {
