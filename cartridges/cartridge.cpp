@@ -2,6 +2,7 @@
 
 #include "cartridges/index.hpp"
 #include "cartridges/label.hpp"
+#include "pixelfs/kind.hpp"
 #include "pxvm/base/checked.hpp"
 
 #include <algorithm>
@@ -111,6 +112,10 @@ Result<Cartridge> Cartridge::open(const std::filesystem::path& path, const LoadO
 }
 
 Result<Cartridge> Cartridge::from_bytes(Bytes bytes, std::string name) {
+  if (pixelfs::identify(bytes).kind == pixelfs::FileKind::kGguf)
+    return fail(Errc::kUnsupported,
+                "{}: a GGUF model, expected a cartridge; `pxos import {}` makes one of it", name,
+                name);
   auto index = read_index(bytes);
   if (!index) return in_context(name, std::move(index).error());
   const Bytes json = bytes.subspan(index->manifest_offset, index->manifest_size);

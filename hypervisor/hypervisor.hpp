@@ -35,6 +35,10 @@ struct HypervisorOptions {
   HostPorts ports;             ///< where guests' host calls go
 };
 
+/// What a guest may take for activations and regions when nobody says: 3/4 of physical memory, in
+/// bytes.
+[[nodiscard]] std::uint64_t default_memory_cap();
+
 struct MountOptions {
   std::string name;                ///< empty = the manifest's name, made unique
   std::int64_t context = 0;        ///< KV positions; 0 = min(model's, 4096)

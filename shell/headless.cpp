@@ -5,6 +5,7 @@
 #include "shell/exit_code.hpp"
 #include "shell/headless_screen.hpp"
 #include "shell/interrupt_signal.hpp"
+#include "shell/print.hpp"
 #include "shell/session.hpp"
 #include "shell/terminal_output.hpp"
 
@@ -120,12 +121,12 @@ int run_headless(System& system, ShellState& state, const HeadlessOptions& optio
                  std::FILE* standard_output) {
   HeadlessRun run(system, state, standard_output);
   const bool up = run.boot_up(options.boot);
-  if (!up) fmt::print(stderr, "pxos: {}\n", run.error());
+  if (!up) print_to(stderr, "pxos: {}\n", run.error());
   const auto commands = split_commands(options.script);
   for (std::size_t i = 0; up && i < commands.size() && !run.ended(); ++i) run.run(commands[i]);
   if (options.screenshot) {
     if (const auto written = run.screenshot(*options.screenshot); !written) {
-      fmt::print(stderr, "pxos: {}\n", one_line(written.error()));
+      print_to(stderr, "pxos: {}\n", one_line(written.error()));
       return exit_code(written.error().code);
     }
   }

@@ -2,6 +2,7 @@
 // and gives its exit code. Without a verb it boots the shell.
 
 #include "shell/exit_code.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/verb.hpp"
 
 #include <csignal>
@@ -24,15 +25,16 @@ void ignore_broken_pipes() {
 }
 
 int report(const pxos::Error& error) {
-  fmt::print(stderr, "pxos: {}\n", pxos::shell::one_line(error));
+  pxos::shell::print_to(stderr, "pxos: {}\n", pxos::shell::one_line(error));
   return pxos::shell::exit_code(error.code);
 }
 
 /// Help and version are answers; everything else CLI11 throws is a usage error of one line.
 int report_parse(CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);
-  fmt::print(stderr, "pxos: {} (pxos --help lists the verbs, pxos VERB --help its options)\n",
-             pxos::shell::one_line({pxos::Errc::kUsage, error.what()}));
+  pxos::shell::print_to(stderr,
+                        "pxos: {} (pxos --help lists the verbs, pxos VERB --help its options)\n",
+                        pxos::shell::one_line({pxos::Errc::kUsage, error.what()}));
   return pxos::shell::kExitUsage;
 }
 
@@ -44,6 +46,12 @@ int run(const std::vector<std::pair<CLI::App*, VerbAction>>& verbs) {
   }
   const auto code = verbs.front().second();  // the shell, with its defaults
   return code ? *code : report(code.error());
+}
+
+/// `code`, or the failure to say what was to be said.
+int finish(int code) {
+  if (!pxos::shell::output_lost() || code != 0) return code;
+  return report({pxos::Errc::kIo, "stdout cannot be written"});
 }
 
 }  // namespace
@@ -63,7 +71,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return report_parse(app, error);
+    return finish(report_parse(app, error));
   }
-  return run(verbs);
+  return finish(run(verbs));
 }

@@ -1,6 +1,7 @@
 #include "shell/terminal_output.hpp"
 
 #include "shell/canvas.hpp"
+#include "shell/print.hpp"
 
 #include <cstdlib>
 
@@ -45,10 +46,10 @@ std::size_t terminal_columns(std::FILE* stream) {
 void TerminalOutput::coloured(std::FILE* stream, std::string_view text, Style style) {
   const std::string shown = printable(text);
   if (colours_ == Colours::kOff || style == Style::kText) {
-    fmt::print(stream, "{}", shown);
+    print_to(stream, "{}", shown);
   } else {
     const Rgb rgb = Theme{}.colour(style);
-    fmt::print(stream, "\x1b[38;2;{};{};{}m{}\x1b[0m", rgb[0], rgb[1], rgb[2], shown);
+    print_to(stream, "\x1b[38;2;{};{};{}m{}\x1b[0m", rgb[0], rgb[1], rgb[2], shown);
   }
   std::fflush(stream);
 }
@@ -65,18 +66,18 @@ void TerminalOutput::note(std::string_view line) {
 }
 
 void TerminalOutput::note_styled(std::string_view text, Style style) {
-  if (line_open_) fmt::print(results_, "\n");
+  if (line_open_) print_to(results_, "\n");
   line_open_ = false;
   std::fflush(results_);
   coloured(notes_, text, style);
 }
 
 void TerminalOutput::picture(const pixelfs::Image& image, std::string_view caption) {
-  if (line_open_) fmt::print(results_, "\n");
+  if (line_open_) print_to(results_, "\n");
   line_open_ = false;
   if (colours_ == Colours::kOff) {
-    fmt::print(results_, "[picture of {} x {} pixels{}{}]\n", image.width, image.height,
-               caption.empty() ? "" : ": ", printable(caption));
+    print_to(results_, "[picture of {} x {} pixels{}{}]\n", image.width, image.height,
+             caption.empty() ? "" : ": ", printable(caption));
     std::fflush(results_);
     return;
   }
@@ -89,10 +90,10 @@ void TerminalOutput::picture(const pixelfs::Image& image, std::string_view capti
     for (std::uint32_t x = 0; x < small.width; ++x) {
       const auto* top = small.pixels.data() + (std::size_t{y} * small.width + x) * 3;
       const auto* low = top + std::size_t{small.width} * 3;
-      fmt::print(results_, "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀", top[0], top[1], top[2],
-                 low[0], low[1], low[2]);
+      print_to(results_, "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀", top[0], top[1], top[2], low[0],
+               low[1], low[2]);
     }
-    fmt::print(results_, "\x1b[0m\n");
+    print_to(results_, "\x1b[0m\n");
   }
   std::fflush(results_);
   if (!caption.empty()) text(std::string(caption) + "\n", Style::kDim);

@@ -5,6 +5,7 @@
 #include "shell/exit_code.hpp"
 #include "shell/format.hpp"
 #include "shell/interrupt_signal.hpp"
+#include "shell/print.hpp"
 #include "shell/session.hpp"
 #include "shell/terminal_output.hpp"
 
@@ -27,7 +28,7 @@ constexpr const char* kPlainPrompt = "> ";
 class TtyFront final : public Front {
  public:
   void clear() override {
-    if (colours_for(stdout) == Colours::kOn) fmt::print("\x1b[H\x1b[2J\x1b[3J");
+    if (colours_for(stdout) == Colours::kOn) print_out("\x1b[H\x1b[2J\x1b[3J");
   }
   void quit() override { quit_ = true; }
   Result<void> screenshot(const std::filesystem::path&) override {
@@ -109,9 +110,9 @@ class TerminalReader {
     scratch.handle({Key::kTab, 0, false, false, false});
     const std::string added = scratch.text().substr(std::min(cursor, scratch.text().size()));
     if (!added.empty()) return el_insertstr(editor, added.c_str()) == 0;
-    fmt::print("\n");
-    for (const std::string& candidate : found.candidates) fmt::print("{}  ", printable(candidate));
-    fmt::print("\n");
+    print_out("\n");
+    for (const std::string& candidate : found.candidates) print_out("{}  ", printable(candidate));
+    print_out("\n");
     std::fflush(stdout);
     return true;
   }
@@ -162,7 +163,7 @@ class TtyShell {
       if (interactive && line.empty() && left_by_interrupts()) break;
       run_line_and_wait(line);
     }
-    if (interactive && !front_.left()) fmt::print("\n");
+    if (interactive && !front_.left()) print_out("\n");
     return code_;
   }
 
@@ -194,8 +195,8 @@ class TtyShell {
   /// Ctrl-C on an empty line: the second one in a row leaves.
   bool left_by_interrupts() {
     if (!signal_.take()) return false;
-    fmt::print("\n");
-    if (++interrupts_ == 1) fmt::print("Ctrl-C again leaves\n");
+    print_out("\n");
+    if (++interrupts_ == 1) print_out("Ctrl-C again leaves\n");
     std::fflush(stdout);
     return interrupts_ > 1;
   }

@@ -135,8 +135,17 @@ std::size_t remove_stale_temporaries(const std::filesystem::path& folder) {
   return removed;
 }
 
-Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
-  if (!path.has_filename()) return fail(Errc::kUsage, "'{}': no file name", path.string());
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& given) {
+  if (!given.has_filename()) return fail(Errc::kUsage, "'{}': no file name", given.string());
+  // A link stays one: what it points to is replaced.
+  std::error_code dangling;
+  std::filesystem::path path = std::filesystem::canonical(given, dangling);
+  if (dangling) path = given;
+  struct stat old {};
+  const bool exists = ::stat(path.c_str(), &old) == 0;
+  if (exists && !S_ISREG(old.st_mode))
+    return fail(Errc::kUsage, "{}: a {}, expected a regular file or none", given.string(),
+                S_ISDIR(old.st_mode) ? "folder" : "device, pipe or socket");
   AtomicFile file;
   // O_EXCL makes the name ours: a name left by a killed process, or taken by another thread, is
   // skipped.
@@ -146,6 +155,8 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
     if (file.fd_ < 0 && errno != EEXIST) return system_error(path, "create");
   }
   if (file.fd_ < 0) return system_error(path, "create a temporary for");
+  if (exists && ::fchmod(file.fd_, old.st_mode & 07777U) != 0)
+    return system_error(path, "keep the permissions of");
   file.path_ = path;
   return file;
 }

@@ -24,6 +24,8 @@ std::size_t remove_stale_temporaries(const std::filesystem::path& folder);
 /// Without commit() the destination is untouched and the temporary is removed.
 class AtomicFile {
  public:
+  /// A symbolic link stays one, permissions of a file that is replaced are kept. Errors: kUsage for
+  /// what is no regular file; kIo.
   static Result<AtomicFile> create(const std::filesystem::path& path);
   /// The same with a temporary of a given name, in the same folder as `path`, that outlives a
   /// writer without commit(): the first `keep` bytes of one that is there stay, the rest is cut

@@ -3,6 +3,7 @@
 #include "assembler/assembler.hpp"
 #include "assembler/disassembler.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -72,7 +73,7 @@ std::string make_rule(const AsmArguments& arguments, const assembler::AssembleRe
 /// Text for --emit: to the file that is named, else to stdout.
 Result<int> emit_text(const AsmArguments& arguments, const std::string& text) {
   if (arguments.output.empty()) {
-    fmt::print("{}", text);
+    print_out("{}", text);
   } else {
     PX_CHECK(write_file_atomic(arguments.output, as_bytes(text)));
   }
@@ -83,8 +84,8 @@ Result<int> emit_program(const AsmArguments& arguments, const isa::Program& prog
   PX_TRY(const ByteVector png, program_png(program));
   const std::filesystem::path output = program_path(arguments);
   PX_CHECK(write_file_atomic(output, png));
-  fmt::print(stderr, "{}: {} instructions, {} bytes\n", output.string(), program.code.size(),
-             png.size());
+  print_to(stderr, "{}: {} instructions, {} bytes\n", output.string(), program.code.size(),
+           png.size());
   return 0;
 }
 
@@ -105,12 +106,14 @@ Result<assembler::AssembleResult> assemble_file(const AsmArguments& arguments) {
 Result<int> run_asm(const AsmArguments& arguments) {
   if (arguments.list_warnings) {
     for (const assembler::WarningInfo& info : assembler::all_warnings())
-      fmt::print("{:<16}  {}\n", info.name, info.meaning);
+      print_out("{:<16}  {}\n", info.name, info.meaning);
     return 0;
   }
   if (arguments.source.empty()) return fail(Errc::kUsage, "SOURCE is required");
+  PX_CHECK(keep_input(arguments.source, program_path(arguments)));
+  if (!arguments.depfile.empty()) PX_CHECK(keep_input(arguments.source, arguments.depfile));
   PX_TRY(const assembler::AssembleResult result, assemble_file(arguments));
-  fmt::print(stderr, "{}", assembler::render_all(result.diagnostics, result.sources));
+  print_to(stderr, "{}", assembler::render_all(result.diagnostics, result.sources));
   // Also of a program with mistakes: make must try again when an included file changes.
   const std::string rule = make_rule(arguments, result);
   if (!arguments.depfile.empty()) PX_CHECK(write_file_atomic(arguments.depfile, as_bytes(rule)));
@@ -121,7 +124,7 @@ Result<int> run_asm(const AsmArguments& arguments) {
     return emit_text(arguments, assembler::symbols_text(result.symbols));
   if (arguments.emit == "listing")
     return emit_text(arguments, assembler::listing(program, result.sources));
-  if (arguments.listing) fmt::print("{}", assembler::listing(program, result.sources));
+  if (arguments.listing) print_out("{}", assembler::listing(program, result.sources));
   return emit_program(arguments, program);
 }
 

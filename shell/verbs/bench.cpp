@@ -5,6 +5,7 @@
 #include "hypervisor/benchmark.hpp"
 #include "pxvm/base/file.hpp"
 #include "shell/bench_report.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -136,13 +137,13 @@ Result<Measured> measure(const fs::path& path, const BenchArguments& arguments) 
 Result<int> show(const Measured& measured, const BenchArguments& arguments) {
   const TableStyle style = arguments.markdown ? TableStyle::kMarkdown : TableStyle::kPlain;
   const std::string json = bench_json(measured.info, measured.report);
-  fmt::print("{}", arguments.json ? json : bench_text(measured.info, measured.report, style));
+  print_out("{}", arguments.json ? json : bench_text(measured.info, measured.report, style));
   if (arguments.compare.empty()) return 0;
   PX_TRY(const ByteVector then, read_file(arguments.compare));
   PX_TRY(const Comparison comparison, compare_benches(std::string(as_text(then)), arguments.compare,
                                                       json, arguments.threshold, style));
   // The object on stdout stays one object.
-  fmt::print(arguments.json ? stderr : stdout, "\n{}", comparison.table);
+  print_to(arguments.json ? stderr : stdout, "\n{}", comparison.table);
   if (!comparison.regression.empty()) return fail(Errc::kLimit, "{}", comparison.regression);
   return 0;
 }

@@ -4,6 +4,7 @@
 // command.
 
 #include "cartridges/pixellm/protocol.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -96,7 +97,7 @@ Result<int> run_conform(const ConformArguments& arguments) {
     PX_CHECK(run_command(arguments.first, input, folder / "a"));
     PX_CHECK(run_command(arguments.second, input, folder / "b"));
     PX_TRY(const std::string found, difference(folder / "a", folder / "b"));
-    fmt::print("{:<24} {}\n", prompts[i], found.empty() ? "equal" : "DIFFERENT: " + found);
+    print_out("{:<24} {}\n", prompts[i], found.empty() ? "equal" : "DIFFERENT: " + found);
     if (!found.empty()) ++failures;
   }
   if (failures != 0) {

@@ -2,6 +2,7 @@
 // prompt with history; a pipe is a script; --json is one request and one reply a line.
 
 #include "shell/interrupt_signal.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/debug_target.hpp"
 #include "shell/verbs/verb.hpp"
 #include "shell/worker.hpp"
@@ -9,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <clocale>
+#include <functional>
 #include <memory>
 
 #include <fmt/format.h>
@@ -45,13 +47,22 @@ class Lines {
     el_set(editor_.get(), EL_BIND, "^R", "em-inc-search-prev", nullptr);
   }
 
-  /// False at the end of input.
-  bool read(std::string& line) {
+  /// False at the end of input. Ctrl-C throws away what was typed so far and is `forgotten`.
+  bool read(std::string& line, const std::function<void()>& forgotten) {
     line.clear();
     if (!editor_) return read_plain(line);
     int count = 0;
-    const char* text = el_gets(editor_.get(), &count);
-    if (text == nullptr || count <= 0) return text == nullptr && errno == EINTR;
+    const char* text = nullptr;
+    do {
+      errno = 0;
+      text = el_gets(editor_.get(), &count);
+      if (text == nullptr && errno == EINTR) {
+        forgotten();
+        print_out("\n");
+        el_reset(editor_.get());
+      }
+    } while (text == nullptr && errno == EINTR);
+    if (text == nullptr || count <= 0) return false;
     line.assign(text, static_cast<std::size_t>(count));
     HistEvent event;
     if (line != "\n") history(history_.get(), &event, H_ENTER, text);
@@ -78,6 +89,9 @@ class Answering {
  public:
   explicit Answering(Debugger& debugger, bool json) : debugger_(debugger), json_(json) {}
 
+  /// An interrupt that met no command is none.
+  void forget_interrupt() { static_cast<void>(signal_.take()); }
+
   std::string answer(const std::string& line) {
     std::string reply;
     worker_.submit([&](const std::atomic<bool>&) {
@@ -100,12 +114,13 @@ class Answering {
 Result<int> run_session(Debugger& debugger, bool json) {
   Lines lines;
   Answering answering(debugger, json);
-  fmt::print("{}", json ? debugger.greeting_json() + "\n" : debugger.greeting_text());
+  print_out("{}", json ? debugger.greeting_json() + "\n" : debugger.greeting_text());
   std::fflush(stdout);
   std::string line;
-  while (!debugger.finished() && lines.read(line)) {
+  const auto forgotten = [&] { answering.forget_interrupt(); };
+  while (!debugger.finished() && lines.read(line, forgotten)) {
     if (json && line.empty()) continue;
-    fmt::print("{}", answering.answer(line));
+    print_out("{}", answering.answer(line));
     if (std::fflush(stdout) != 0) return fail(Errc::kIo, "debug: stdout cannot be written");
   }
   return 0;

@@ -2,6 +2,7 @@
 
 #include "hypervisor/generate.hpp"
 #include "hypervisor/guest_host.hpp"
+#include "hypervisor/hypervisor.hpp"
 #include "pixelfs/kind.hpp"
 #include "programs/programs.hpp"
 #include "pxvm/base/mapped_file.hpp"
@@ -211,6 +212,7 @@ Result<int> debug_program(const DebugArguments& arguments,
                           const std::function<Result<int>(Debugger&)>& session) {
   PX_TRY(Read read, read_target(arguments.mount.cartridge));
   vm::LinkInputs inputs;
+  inputs.memory_cap_bytes = hypervisor::default_memory_cap();
   inputs.find_weight = [](const std::string&) { return std::nullopt; };
   PX_TRY(const auto linked, vm::link(*std::move(read.program), inputs));
   PX_TRY(const tensor::KernelTable* kernels, tensor::select_kernels_from_environment());

@@ -3,6 +3,7 @@
 #include "cartridges/import/npz.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -21,12 +22,13 @@ VerbAction setup_decode(VerbSyntax& verb) {
       ->required();
   verb.add_option("-o,--output", arguments->output, "weights to write (.npz)")->required();
   return [arguments]() -> Result<int> {
+    PX_CHECK(keep_input(arguments->picture, arguments->output));
     PX_TRY(const pixelfs::Image image, read_picture(arguments->picture));
     PX_TRY(const auto meta, read_pixellm_meta(arguments->picture));
     PX_TRY(const auto weights, cartridges::pixellm::decode(image, meta));
     PX_TRY(const ByteVector npz, cartridges::write_npz(weights));
     PX_CHECK(write_file_atomic(arguments->output, npz));
-    fmt::print("{}: {} tensors, {} bytes\n", arguments->output, weights.size(), npz.size());
+    print_out("{}: {} tensors, {} bytes\n", arguments->output, weights.size(), npz.size());
     return 0;
   };
 }

@@ -1,5 +1,6 @@
 // detokenize: token ids back to text.
 
+#include "shell/print.hpp"
 #include "shell/verbs/token_source.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -27,7 +28,7 @@ Result<int> run_detokenize(const DetokenizeArguments& arguments) {
   }
   const std::string text =
       tokenizer.decode(arguments.ids, {.show_control = arguments.special, .strip_prefix = true});
-  fmt::print("{}\n", arguments.json ? nlohmann::json{{"text", text}}.dump() : text);
+  print_out("{}\n", arguments.json ? nlohmann::json{{"text", text}}.dump() : text);
   return 0;
 }
 

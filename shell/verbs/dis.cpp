@@ -1,6 +1,7 @@
 // dis: a program picture to text that assembles again.
 
 #include "assembler/disassembler.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -15,7 +16,7 @@ VerbAction setup_dis(VerbSyntax& verb) {
   verb.add_option("PROGRAM", *path, "program picture (.pxi)")->required();
   return [path]() -> Result<int> {
     PX_TRY(const isa::Program program, read_program(*path));
-    fmt::print("{}", assembler::disassemble(program));
+    print_out("{}", assembler::disassemble(program));
     return 0;
   };
 }

@@ -1,9 +1,11 @@
 // exec: runs a program that needs no weights, or shows the plan of any program.
 
+#include "hypervisor/hypervisor.hpp"
 #include "pxvm/isa/verify.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
 #include "pxvm/vm/profile.hpp"
 #include "shell/interrupt_signal.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/exec_host.hpp"
 #include "shell/verbs/exec_trace.hpp"
 #include "shell/verbs/exec_v0.hpp"
@@ -47,14 +49,14 @@ std::string profile_line(const vm::ProfileRow& row, double all_seconds) {
 /// Behind what the program printed.
 void print_profile(const vm::LinkedProgram& program, const vm::Profile& profile) {
   const double all = profile.call_seconds();
-  fmt::print("{:<40} {:>10} {:>10} {:>7} {:>8} {:>8}\n", "operation", "calls", "ms", "share %",
-             "GB/s", "GOPS");
+  print_out("{:<40} {:>10} {:>10} {:>7} {:>8} {:>8}\n", "operation", "calls", "ms", "share %",
+            "GB/s", "GOPS");
   for (const vm::ProfileRow& row : vm::profile_by_operation(program, profile))
-    fmt::print("{}", profile_line(row, all));
-  fmt::print("{}", profile_line({"everything else", 0, profile.overhead_seconds(), {}}, all));
-  fmt::print("\n{:<40} {:>10}\n", "instruction", "calls");
+    print_out("{}", profile_line(row, all));
+  print_out("{}", profile_line({"everything else", 0, profile.overhead_seconds(), {}}, all));
+  print_out("\n{:<40} {:>10}\n", "instruction", "calls");
   for (const vm::ProfileRow& row : vm::profile_by_opcode(program, profile))
-    fmt::print("{:<40} {:>10}\n", row.name, row.calls);
+    print_out("{:<40} {:>10}\n", row.name, row.calls);
 }
 
 /// Ctrl-C stops the program within a few milliseconds; a second one stops what does not listen.
@@ -118,10 +120,11 @@ Result<int> run_exec(const ExecArguments& arguments) {
   PX_TRY(isa::Program program, read_program(arguments.program));
   PX_TRY(isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
   if (arguments.plan) {
-    fmt::print("{}", vm::plan_text(verified.program(), vm::make_plan(verified.program())));
+    print_out("{}", vm::plan_text(verified.program(), vm::make_plan(verified.program())));
     return 0;
   }
   vm::LinkInputs inputs;
+  inputs.memory_cap_bytes = hypervisor::default_memory_cap();
   for (const std::string& text : arguments.parameters)
     PX_CHECK(set_parameter(text, verified.program(), inputs));
   inputs.find_weight = [](const std::string&) { return std::nullopt; };
@@ -148,7 +151,7 @@ Result<int> run_exec(const ExecArguments& arguments) {
   ExecTrace trace(machine);
   if (arguments.trace) machine.set_debug(&trace);
   const auto done = call_interruptible(machine, arguments.entry, *outside, stop);
-  if (!outside->answer().empty()) fmt::print("{}\n", fmt::join(outside->answer(), " "));
+  if (!outside->answer().empty()) print_out("{}\n", fmt::join(outside->answer(), " "));
   if (arguments.profile) print_profile(*linked, profile);  // of a trapped run too
   if (!outside->drawn()) return tl::unexpected<Error>(outside->drawn().error());
   if (!done && !outside->finished()) return tl::unexpected<Error>(done.error());

@@ -1,6 +1,7 @@
 #include "shell/verbs/exec_host.hpp"
 
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 
 #include <algorithm>
@@ -99,7 +100,7 @@ bool ExecHost::is_held(std::int64_t key) const {
 }
 
 void ExecHost::connect() {
-  ports_.console = [](std::string_view text) { fmt::print("{}", text); };
+  ports_.console = [](std::string_view text) { print_out("{}", text); };
   ports_.present = [this](const pixelfs::Image& image) { present(image); };
   ports_.key_down = [this](std::int64_t key) {
     warn_without_keys();
@@ -130,7 +131,7 @@ void ExecHost::present(const pixelfs::Image& image) {
   ++shown_;
   if (window_) {
     const auto done = window_->show(image);
-    if (!done) fmt::print(stderr, "pxos: {}\n", done.error().message);
+    if (!done) print_to(stderr, "pxos: {}\n", done.error().message);
   }
   if (finished()) stop_.store(true);
   // Of a given number of frames the last one is meant.
@@ -152,7 +153,7 @@ void ExecHost::stop_if_closed() const {
 void ExecHost::warn_without_keys() {
   if (is_warned_ || window_ || options_.frames != 0 || !options_.keys.empty()) return;
   is_warned_ = true;
-  fmt::print(stderr, "pxos: the program asks for keys: give it a --window, --keys, or --frames\n");
+  print_to(stderr, "pxos: the program asks for keys: give it a --window, --keys, or --frames\n");
 }
 
 void ExecHost::wait_for_user() {

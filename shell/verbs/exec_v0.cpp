@@ -7,6 +7,7 @@
 #include "pxvm/base/file.hpp"
 #include "pxvm/base/mapped_file.hpp"
 #include "pxvm/tensor/kernels/select.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 
 #include <algorithm>
@@ -101,7 +102,7 @@ void print_results(const pixelfs::Image& image, const V0Program& program) {
   }
   for (std::uint32_t row = 0; row < wrote.size(); ++row) {
     if (wrote[row] != 0)
-      fmt::print("row {:>3}  {}\n", row, result_text(image, wrote[row], row, program.dialect));
+      print_out("row {:>3}  {}\n", row, result_text(image, wrote[row], row, program.dialect));
   }
 }
 
@@ -138,7 +139,7 @@ Result<int> exec_v0(const std::filesystem::path& path, const ExecV0Options& opti
   const cartridges::V0Options translation{path.filename().string(), options.compat,
                                           programs::read_include};
   if (options.source) {
-    fmt::print("{}", cartridges::v0_source(program, translation));
+    print_out("{}", cartridges::v0_source(program, translation));
     return 0;
   }
   PX_CHECK(run(program, translation, options.fuel, image));
@@ -151,22 +152,22 @@ Result<void> show_v0(const std::filesystem::path& path) {
   PX_TRY(const pixelfs::Image image, read_picture(path));
   const auto decoded = cartridges::decode_v0(image);
   if (!decoded) {  // any RGBA picture may look like one by its first pixel
-    fmt::print("  not run     {}\n", decoded.error().message);
+    print_out("  not run     {}\n", decoded.error().message);
     return {};
   }
   const V0Program& program = *decoded;
-  fmt::print("  dialect     {}\n  code        {} instructions\n",
-             cartridges::kV0DialectNames[static_cast<std::size_t>(program.dialect)],
-             program.code.size());
+  print_out("  dialect     {}\n  code        {} instructions\n",
+            cartridges::kV0DialectNames[static_cast<std::size_t>(program.dialect)],
+            program.code.size());
   for (std::size_t column = 0; column < program.code.size(); ++column) {
     const auto& [operation, row] = program.code[column];
     const auto letter = cartridges::v0_letter(program.code[column], program.dialect);
     if (!letter)
-      fmt::print("  {:>4}  unknown {} {} {} {}\n", column, operation, row[0], row[1], row[2]);
+      print_out("  {:>4}  unknown {} {} {} {}\n", column, operation, row[0], row[1], row[2]);
     else if (*letter == 'R')
-      fmt::print("  {:>4}  {:<8} {}\n", column, name_of(*letter), row[0]);
+      print_out("  {:>4}  {:<8} {}\n", column, name_of(*letter), row[0]);
     else
-      fmt::print("  {:>4}  {:<8} {} {} -> {}\n", column, name_of(*letter), row[0], row[1], row[2]);
+      print_out("  {:>4}  {:<8} {} {} -> {}\n", column, name_of(*letter), row[0], row[1], row[2]);
   }
   return {};
 }

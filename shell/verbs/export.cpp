@@ -2,6 +2,7 @@
 
 #include "cartridges/export/export.hpp"
 
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -39,8 +40,8 @@ Result<int> run_export(const ExportArguments& arguments) {
   PX_TRY(const cartridges::ExportReport report,
          as_gguf ? cartridges::export_gguf(cartridge, output, progress)
                  : cartridges::export_tensors(cartridge, output, progress));
-  fmt::print("{}: {} tensors, {:.1f} MB, every digest checked\n", output.string(), report.tensors,
-             static_cast<double>(report.bytes) / 1e6);
+  print_out("{}: {} tensors, {:.1f} MB, every digest checked\n", output.string(), report.tensors,
+            static_cast<double>(report.bytes) / 1e6);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "hypervisor/importance.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -40,8 +41,8 @@ Result<int> run_imatrix(const ImatrixArguments& arguments) {
       }));
   PX_TRY(const ByteVector sheet, cartridges::serialize(importance));
   PX_CHECK(write_file_atomic(arguments.output, sheet));
-  fmt::print("{}: {} matrices, measured over {} tokens\n", arguments.output,
-             importance.mean_squares.size(), importance.tokens);
+  print_out("{}: {} matrices, measured over {} tokens\n", arguments.output,
+            importance.mean_squares.size(), importance.tokens);
   return 0;
 }
 

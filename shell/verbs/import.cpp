@@ -1,6 +1,7 @@
 // import: a model file of another system becomes a cartridge.
 
 #include "pxvm/tensor/quantize.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -63,21 +64,21 @@ Result<int> run_import(const ImportArguments& arguments) {
   PX_TRY(const cartridges::ImportReport report,
          cartridges::import_model(arguments.source, options));
   if (!report.has_text)
-    fmt::print(stderr, "note: the source has no tokenizer, so the model runs on token ids only\n");
+    print_to(stderr, "note: the source has no tokenizer, so the model runs on token ids only\n");
   if (report.resumed_bytes > 0)
-    fmt::print(stderr, "went on behind {:.1f} MB of an earlier import\n",
-               static_cast<double>(report.resumed_bytes) / 1e6);
+    print_to(stderr, "went on behind {:.1f} MB of an earlier import\n",
+             static_cast<double>(report.resumed_bytes) / 1e6);
   if (arguments.json) {
-    fmt::print(
+    print_out(
         "{{\"cartridge\":\"{}\",\"architecture\":\"{}\",\"tensors\":{},\"parameters\":{},\"bytes\":"
         "{},\"seconds\":{:.3f}}}\n",
         options.output.string(), report.manifest.architecture, report.tensors,
         report.manifest.parameter_count, report.cartridge_bytes, report.seconds);
   } else {
-    fmt::print("{}: {} ({}), {} tensors, {:.1f} M parameters, {:.1f} MB, {:.1f} s\n",
-               options.output.string(), report.manifest.title, report.manifest.architecture,
-               report.tensors, static_cast<double>(report.manifest.parameter_count) / 1e6,
-               static_cast<double>(report.cartridge_bytes) / 1e6, report.seconds);
+    print_out("{}: {} ({}), {} tensors, {:.1f} M parameters, {:.1f} MB, {:.1f} s\n",
+              options.output.string(), report.manifest.title, report.manifest.architecture,
+              report.tensors, static_cast<double>(report.manifest.parameter_count) / 1e6,
+              static_cast<double>(report.cartridge_bytes) / 1e6, report.seconds);
   }
   return 0;
 }

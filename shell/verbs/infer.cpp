@@ -9,6 +9,7 @@
 #include "pixelfs/kind.hpp"
 #include "pxvm/base/mapped_file.hpp"
 #include "pxvm/text/utf8.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/scratch_folder.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -82,17 +83,17 @@ Result<pixelfs::Image> input_image(const InferArguments& arguments, Mount& mount
 void print_steps(const pixelfs::Image& input, const hypervisor::PixelInference& result) {
   const auto active =
       std::count_if(result.hidden.begin(), result.hidden.end(), [](float h) { return h != 0; });
-  fmt::print("1 decode   {} pixels -> {} tokens\n", input.width,
-             input.pixels[0] + 256 * input.pixels[1]);
-  fmt::print("2 embed    mean of their rows -> [{}], first {:.6f} {:.6f} {:.6f}\n",
-             result.pooled.size(), result.pooled[0], result.pooled[1], result.pooled[2]);
-  fmt::print("3 hidden   relu -> {} of {} active:", active, result.hidden.size());
+  print_out("1 decode   {} pixels -> {} tokens\n", input.width,
+            input.pixels[0] + 256 * input.pixels[1]);
+  print_out("2 embed    mean of their rows -> [{}], first {:.6f} {:.6f} {:.6f}\n",
+            result.pooled.size(), result.pooled[0], result.pooled[1], result.pooled[2]);
+  print_out("3 hidden   relu -> {} of {} active:", active, result.hidden.size());
   for (std::size_t i = 0; i < result.hidden.size(); ++i) {
-    if (result.hidden[i] != 0) fmt::print(" {}:{:.4f}", i, result.hidden[i]);
+    if (result.hidden[i] != 0) print_out(" {}:{:.4f}", i, result.hidden[i]);
   }
-  fmt::print("\n4 logits   [{}]\n", result.logits.size());
-  fmt::print("5 encode   top {} -> {} x 1 pixels, heat map {} x {}\n", result.top_ids.size(),
-             result.top_image.width, result.heat_map.width, result.heat_map.height);
+  print_out("\n4 logits   [{}]\n", result.logits.size());
+  print_out("5 encode   top {} -> {} x 1 pixels, heat map {} x {}\n", result.top_ids.size(),
+            result.top_image.width, result.heat_map.width, result.heat_map.height);
 }
 
 std::string character(std::int32_t id) {
@@ -127,17 +128,17 @@ std::string piece_text(const Mount& mount, std::int32_t id) {
 
 /// The ten most likely tokens of all logits, or K when that is more.
 void print_top(const Mount& mount, const PixelInference& result) {
-  fmt::print("logits in [{:.4f}, {:.4f}]\n", result.logit_min, result.logit_max);
-  fmt::print("{:>4} {:>6} {:>10} {:>10} {:>12}  text\n", "rank", "id", "logit", "of listed",
-             "probability");
+  print_out("logits in [{:.4f}, {:.4f}]\n", result.logit_min, result.logit_max);
+  print_out("{:>4} {:>6} {:>10} {:>10} {:>12}  text\n", "rank", "id", "logit", "of listed",
+            "probability");
   for (std::size_t i = 0; i < result.top_ids.size(); ++i) {
     // Only the K tokens of the picture have a share of it.
     const std::string listed = result.top_probability[i] > 0
                                    ? fmt::format("{:.2f}%", result.top_probability[i] * 100)
                                    : "-";
-    fmt::print("{:>4} {:>6} {:>10.6f} {:>10} {:>11.4f}%  {}\n", i + 1, result.top_ids[i],
-               result.top_logits[i], listed, result.true_probability[i] * 100,
-               piece_text(mount, result.top_ids[i]));
+    print_out("{:>4} {:>6} {:>10.6f} {:>10} {:>11.4f}%  {}\n", i + 1, result.top_ids[i],
+              result.top_logits[i], listed, result.true_probability[i] * 100,
+              piece_text(mount, result.top_ids[i]));
   }
 }
 
@@ -155,13 +156,13 @@ Result<void> emit_sequence(const InferArguments& arguments, Mount& mount,
       pixellm::sequence_version_for(static_cast<std::uint64_t>(mount.vocabulary_size())));
   const auto on_token = [&](const pixellm::SequenceToken& token) -> Result<void> {
     if (!mount.tokenizer()->is_end_of_generation(token.id))
-      fmt::print("{}", mount.tokenizer()->piece(token.id));
+      print_out("{}", mount.tokenizer()->piece(token.id));
     std::fflush(stdout);
     return file.add(token);
   };
   PX_TRY(const auto tokens,
          hypervisor::continue_greedily(mount, first, arguments.max_tokens, on_token));
-  fmt::print("\nsequence    {} tokens\n", tokens.size());
+  print_out("\nsequence    {} tokens\n", tokens.size());
   return file.finish();
 }
 
@@ -181,7 +182,7 @@ Result<void> emit_beams(const InferArguments& arguments, Mount& mount) {
     pixellm::Sequence row{version, {}, true};
     for (std::size_t i = 0; i < beam.tokens.size(); ++i)
       row.tokens.push_back({beam.tokens[i], std::min(1.0, std::exp(beam.logprobs[i]))});
-    fmt::print("beam {:>2} {:>9.4f} {}\n", beams.size() + 1, beam.score, in_quotes(beam.text));
+    print_out("beam {:>2} {:>9.4f} {}\n", beams.size() + 1, beam.score, in_quotes(beam.text));
     beams.push_back(std::move(row));
   }
   mount.rewind(0);
@@ -227,10 +228,20 @@ Result<void> infer_with(const InferArguments& arguments, Mount& mount) {
   return emit(arguments, mount, result);
 }
 
+/// A watcher that is started beside this must not take the last answer for this one.
+void remove_old_answers(const InferArguments& arguments) {
+  std::error_code absent;
+  const std::filesystem::path folder = arguments.output;
+  if (arguments.emits("sequence"))
+    std::filesystem::remove(folder / pixellm::kOutputSequenceFile, absent);
+  if (arguments.emits("beams")) std::filesystem::remove(folder / pixellm::kOutputBeamsFile, absent);
+}
+
 Result<int> run_infer(const InferArguments& arguments) {
   if (arguments.text.empty() == arguments.input.empty()) {
     return fail(Errc::kUsage, "infer wants either TEXT or --input IMAGE");
   }
+  remove_old_answers(arguments);
   PX_TRY(const ScratchFolder scratch, ScratchFolder::create({}));
   PX_TRY(const std::filesystem::path cartridge, cartridge_for(arguments.model, scratch));
   MountArguments mount;

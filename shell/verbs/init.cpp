@@ -3,6 +3,7 @@
 #include "cartridges/import/npz.hpp"
 #include "cartridges/pixellm/model_v0.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -28,12 +29,12 @@ Result<int> run_init(const InitArguments& arguments) {
   PX_CHECK(write_file_atomic(arguments.output, npz));
   std::uint64_t parameters = 0;
   for (const cartridges::NpyArray& tensor : weights) {
-    fmt::print("{:<10} [{}]  {} parameters\n", tensor.name, fmt::join(tensor.shape, ", "),
-               tensor.values.size());
+    print_out("{:<10} [{}]  {} parameters\n", tensor.name, fmt::join(tensor.shape, ", "),
+              tensor.values.size());
     parameters += tensor.values.size();
   }
-  fmt::print("{}: {} parameters, {:.2f} MB as f32, seed {}\n", arguments.output, parameters,
-             static_cast<double>(parameters) * 4 / 1e6, arguments.seed);
+  print_out("{}: {} parameters, {:.2f} MB as f32, seed {}\n", arguments.output, parameters,
+            static_cast<double>(parameters) * 4 / 1e6, arguments.seed);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/mapped_file.hpp"
 #include "pxvm/base/processors.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/exec_v0.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
@@ -37,46 +38,46 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 Result<void> show_cartridge(const std::filesystem::path& path) {
   PX_TRY(const cartridges::Cartridge cartridge, cartridges::Cartridge::open(path));
   const cartridges::Manifest& manifest = cartridge.manifest();
-  fmt::print("  name        {} {}\n  title       {}\n  kind        {}\n", manifest.name,
-             manifest.version, manifest.title, manifest.manifest_kind);
-  fmt::print("  licence     {}\n  created     {} by {} ({})\n  manifest    {}\n", manifest.licence,
-             manifest.created, manifest.creator_name, manifest.creator_kind,
-             to_hex(cartridge.manifest_digest()));
+  print_out("  name        {} {}\n  title       {}\n  kind        {}\n", manifest.name,
+            manifest.version, manifest.title, manifest.manifest_kind);
+  print_out("  licence     {}\n  created     {} by {} ({})\n  manifest    {}\n", manifest.licence,
+            manifest.created, manifest.creator_name, manifest.creator_kind,
+            to_hex(cartridge.manifest_digest()));
   if (!manifest.architecture.empty()) {
-    fmt::print("  model       {}, {:.2f} M parameters\n", manifest.architecture,
-               static_cast<double>(manifest.parameter_count) / 1e6);
+    print_out("  model       {}, {:.2f} M parameters\n", manifest.architecture,
+              static_cast<double>(manifest.parameter_count) / 1e6);
   }
-  for (const auto& [key, value] : manifest.integers) fmt::print("  {:<11} {}\n", key, value);
-  for (const auto& [key, value] : manifest.reals) fmt::print("  {:<11} {}\n", key, value);
-  fmt::print("  entries\n");
+  for (const auto& [key, value] : manifest.integers) print_out("  {:<11} {}\n", key, value);
+  for (const auto& [key, value] : manifest.reals) print_out("  {:<11} {}\n", key, value);
+  print_out("  entries\n");
   for (const cartridges::ManifestEntry& entry : manifest.entries) {
-    fmt::print("    {:<10} {:<28} {:>12} bytes at {}\n", entry.kind_text, entry.name, entry.size,
-               entry.offset);
+    print_out("    {:<10} {:<28} {:>12} bytes at {}\n", entry.kind_text, entry.name, entry.size,
+              entry.offset);
   }
   return {};
 }
 
 Result<void> show_sheet(Bytes file) {
   PX_TRY(const pixelfs::Sheet sheet, pixelfs::Sheet::open(file));
-  fmt::print(
+  print_out(
       "  dtype       {}\n  sheet       {} of {}\n  picture     {} x {}, {} directory scanlines\n",
       tensor::info(sheet.dtype()).text, sheet.index() + 1, sheet.count(), sheet.width(),
       sheet.scanlines(), sheet.directory_scanlines());
-  fmt::print("  execution   {}\n  tensors\n",
-             sheet.in_place() ? "in place (zero-copy)" : "decoded: " + sheet.slow_reason());
+  print_out("  execution   {}\n  tensors\n",
+            sheet.in_place() ? "in place (zero-copy)" : "decoded: " + sheet.slow_reason());
   for (const pixelfs::SheetEntry& entry : sheet.entries()) {
-    fmt::print("    {:<32} {:<18} {:<20} {}\n", entry.meta.name, shape_text(entry.meta.shape),
-               pixelfs::layout_name(entry.meta.layout), to_hex(entry.digest));
+    print_out("    {:<32} {:<18} {:<20} {}\n", entry.meta.name, shape_text(entry.meta.shape),
+              pixelfs::layout_name(entry.meta.layout), to_hex(entry.digest));
   }
   return {};
 }
 
 Result<void> show_program(const std::filesystem::path& path) {
   PX_TRY(const isa::Program program, read_program(path));
-  fmt::print("  program     {}\n  code        {} instructions\n  tensors     {}\n  entries    ",
-             program.name, program.code.size(), program.tensors.size());
-  for (const isa::Entry& entry : program.entries) fmt::print(" {}", entry.name);
-  fmt::print("\n");
+  print_out("  program     {}\n  code        {} instructions\n  tensors     {}\n  entries    ",
+            program.name, program.code.size(), program.tensors.size());
+  for (const isa::Entry& entry : program.entries) print_out(" {}", entry.name);
+  print_out("\n");
   return {};
 }
 
@@ -84,22 +85,22 @@ Result<void> show_protocol(const std::filesystem::path& path) {
   PX_TRY(const pixelfs::Image image, read_picture(path));
   constexpr std::uint64_t kAnyVocabulary = 65536;
   if (const auto input = cartridges::pixellm::decode_input(image, kAnyVocabulary)) {
-    fmt::print("  as input    {} tokens: {}\n", input->ids.size(), fmt::join(input->ids, " "));
+    print_out("  as input    {} tokens: {}\n", input->ids.size(), fmt::join(input->ids, " "));
   }
   if (const auto output = cartridges::pixellm::decode_output(image)) {
-    fmt::print("  as output   id: confidence\n");
+    print_out("  as output   id: confidence\n");
     for (const auto& prediction : output->predictions)
-      fmt::print("    {:>6}: {:.4f}\n", prediction.id, prediction.confidence);
+      print_out("    {:>6}: {:.4f}\n", prediction.id, prediction.confidence);
   }
   return {};
 }
 
 Result<void> show_gguf(Bytes file) {
   PX_TRY(const cartridges::GgufFile gguf, cartridges::GgufFile::parse(file));
-  fmt::print("  version     {}\n  tensors     {}\n", gguf.version(), gguf.tensors().size());
+  print_out("  version     {}\n  tensors     {}\n", gguf.version(), gguf.tensors().size());
   for (const auto& tensor : gguf.tensors()) {
-    fmt::print("    {:<32} {:<20} {}\n", tensor.name, shape_text(tensor.shape()),
-               tensor::info(tensor.dtype).text);
+    print_out("    {:<32} {:<20} {}\n", tensor.name, shape_text(tensor.shape()),
+              tensor::info(tensor.dtype).text);
   }
   return {};
 }
@@ -107,7 +108,7 @@ Result<void> show_gguf(Bytes file) {
 Result<void> show_npz(Bytes file) {
   PX_TRY(const auto arrays, cartridges::parse_npz(file));
   for (const cartridges::NpyArray& array : arrays)
-    fmt::print("  {:<12} {}\n", array.name, shape_text(array.shape));
+    print_out("  {:<12} {}\n", array.name, shape_text(array.shape));
   return {};
 }
 
@@ -153,17 +154,17 @@ Result<void> draw_map(const InspectArguments& arguments) {
   const pixelfs::Image image =
       mounted.hypervisor->render_map(bounds, pixels(bounds.width), pixels(bounds.height));
   PX_CHECK(write_picture(arguments.png, image));
-  fmt::print("  map         {} x {} at ({}, {}) -> {} ({} x {})\n", bounds.width, bounds.height,
-             bounds.x, bounds.y, arguments.png, image.width, image.height);
+  print_out("  map         {} x {} at ({}, {}) -> {} ({} x {})\n", bounds.width, bounds.height,
+            bounds.x, bounds.y, arguments.png, image.width, image.height);
   return {};
 }
 
 void print_bad_row(const cartridges::BadRow& row) {
-  fmt::print("  bad         {} row {}:", row.tensor, row.row);
-  if (row.nan != 0) fmt::print(" {} NaN", row.nan);
-  if (row.infinite != 0) fmt::print(" {} infinite", row.infinite);
-  if (row.absurd != 0) fmt::print(" {} absurd (up to {:g})", row.absurd, row.largest);
-  fmt::print("\n");
+  print_out("  bad         {} row {}:", row.tensor, row.row);
+  if (row.nan != 0) print_out(" {} NaN", row.nan);
+  if (row.infinite != 0) print_out(" {} infinite", row.infinite);
+  if (row.absurd != 0) print_out(" {} absurd (up to {:g})", row.absurd, row.largest);
+  print_out("\n");
 }
 
 /// Looks at every weight; the value is the exit code.
@@ -178,9 +179,9 @@ Result<int> check_values(const std::filesystem::path& path, std::size_t threads)
   if (cartridge.poisoned()) return fail(Errc::kIo, "{} shrank while it was read", path.string());
   for (const cartridges::BadRow& row : report.rows) print_bad_row(row);
   if (report.bad_rows > report.rows.size())
-    fmt::print("  bad         and {} more rows\n", report.bad_rows - report.rows.size());
-  fmt::print("  check       {} tensors, {} values, {:.2f} s{}\n", report.tensors, report.values,
-             report.seconds, report.ok() ? ": all finite" : "");
+    print_out("  bad         and {} more rows\n", report.bad_rows - report.rows.size());
+  print_out("  check       {} tensors, {} values, {:.2f} s{}\n", report.tensors, report.values,
+            report.seconds, report.ok() ? ": all finite" : "");
   if (!report.ok())
     return fail(Errc::kInvalid, "{}: {} bad values in {} rows", path.string(), report.bad_values,
                 report.bad_rows);
@@ -189,9 +190,10 @@ Result<int> check_values(const std::filesystem::path& path, std::size_t threads)
 
 Result<int> run_inspect(const InspectArguments& arguments) {
   PX_TRY(const std::filesystem::path path, find_cartridge(arguments.file));
+  if (!arguments.png.empty()) PX_CHECK(keep_input(path, arguments.png));
   PX_TRY(const MappedFile file, MappedFile::open(path));
   const pixelfs::Identified found = pixelfs::identify(file.bytes());
-  fmt::print("{}: {} ({})\n", path.string(), pixelfs::kind_name(found.kind), found.reason);
+  print_out("{}: {} ({})\n", path.string(), pixelfs::kind_name(found.kind), found.reason);
   PX_CHECK(show(found.kind, path, file.bytes()));
   if (!arguments.png.empty()) {
     if (found.kind != pixelfs::FileKind::kCartridge)

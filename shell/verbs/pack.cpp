@@ -2,6 +2,7 @@
 
 #include "cartridges/pack.hpp"
 
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -22,8 +23,8 @@ VerbAction setup_pack(VerbSyntax& verb) {
   return [arguments]() -> Result<int> {
     PX_CHECK(cartridges::pack_folder(arguments->folder, arguments->output));
     PX_TRY(const cartridges::Cartridge made, cartridges::Cartridge::open(arguments->output));
-    fmt::print("{}: {} entries, manifest {}\n", arguments->output, made.manifest().entries.size(),
-               to_hex(made.manifest_digest()));
+    print_out("{}: {} entries, manifest {}\n", arguments->output, made.manifest().entries.size(),
+              to_hex(made.manifest_digest()));
     return 0;
   };
 }

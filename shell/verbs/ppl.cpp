@@ -2,6 +2,7 @@
 
 #include "hypervisor/perplexity.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -35,12 +36,12 @@ std::string perplexity_json(const PerplexityReport& report, std::int64_t ctx) {
 }
 
 void print_perplexity(const PerplexityReport& report, std::int64_t ctx) {
-  fmt::print("perplexity {:.4f} ± {:.4f}  ({} tokens scored in {} chunks of {})\n",
-             report.perplexity, report.perplexity_error, report.scored, report.chunks, ctx);
+  print_out("perplexity {:.4f} ± {:.4f}  ({} tokens scored in {} chunks of {})\n",
+            report.perplexity, report.perplexity_error, report.scored, report.chunks, ctx);
 }
 
 void print_fidelity_json(const FidelityReport& report, std::int64_t ctx) {
-  fmt::print(
+  print_out(
       "{{{},\"base\":{{{}}},\"ratio\":{:.8f},\"ratio_error\":{:.8f},\"kl_mean\":{:.8f},"
       "\"kl_error\":{:.8f},\"kl_median\":{:.8f},\"kl_99\":{:.8f},\"kl_max\":{:.8f},"
       "\"same_top\":{:.6f},\"same_top_error\":{:.6f}}}\n",
@@ -51,14 +52,14 @@ void print_fidelity_json(const FidelityReport& report, std::int64_t ctx) {
 
 void print_fidelity(const FidelityReport& report, std::int64_t ctx) {
   print_perplexity(report.model, ctx);
-  fmt::print("base       {:.4f} ± {:.4f}\n", report.base.perplexity, report.base.perplexity_error);
-  fmt::print("ratio      {:.6f} ± {:.6f}\n", report.ratio.mean, report.ratio.error);
-  fmt::print(
+  print_out("base       {:.4f} ± {:.4f}\n", report.base.perplexity, report.base.perplexity_error);
+  print_out("ratio      {:.6f} ± {:.6f}\n", report.ratio.mean, report.ratio.error);
+  print_out(
       "mean KL    {:.6f} ± {:.6f} nats   median {:.6f}   99 % below {:.6f}   largest {:.6f}\n",
       report.divergence.mean, report.divergence.error, report.divergence_median,
       report.divergence_99, report.divergence_max);
-  fmt::print("same top   {:.3f} ± {:.3f} %\n", report.same_top.mean * 100,
-             report.same_top.error * 100);
+  print_out("same top   {:.3f} ± {:.3f} %\n", report.same_top.mean * 100,
+            report.same_top.error * 100);
 }
 
 /// A line per chunk on stdout, or a bar on stderr.
@@ -70,10 +71,10 @@ hypervisor::ChunkProgress progress_of(const PplArguments& arguments, ProgressBar
     };
   }
   return [](const ChunkFigures& figures) {
-    fmt::print("chunk {:>4} of {}  perplexity {:>10.4f}", figures.done, figures.total,
-               figures.perplexity);
-    if (figures.divergence) fmt::print("  mean KL {:.6f}", *figures.divergence);
-    fmt::print("\n");
+    print_out("chunk {:>4} of {}  perplexity {:>10.4f}", figures.done, figures.total,
+              figures.perplexity);
+    if (figures.divergence) print_out("  mean KL {:.6f}", *figures.divergence);
+    print_out("\n");
     std::fflush(stdout);
   };
 }
@@ -105,7 +106,7 @@ Result<void> measure(const PplArguments& arguments, std::string_view text, Mount
     return {};
   }));
   if (arguments.json)
-    fmt::print("{{{}}}\n", perplexity_json(report, ctx));
+    print_out("{{{}}}\n", perplexity_json(report, ctx));
   else
     print_perplexity(report, ctx);
   return {};

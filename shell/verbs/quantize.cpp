@@ -6,6 +6,7 @@
 #include "pixelfs/kind.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/base/processors.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/scratch_folder.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -98,17 +99,17 @@ Result<int> run_quantize(const QuantizeArguments& arguments) {
   options.progress = [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); };
   PX_TRY(const QuantizeReport report, cartridges::quantize_cartridge(source, options));
   if (arguments.json) {
-    fmt::print(
+    print_out(
         "{{\"cartridge\":\"{}\",\"bits_per_value\":{:.4f},\"bytes\":{},\"weighted\":{},"
         "\"seconds\":{:.3f}}}\n",
         output.string(), bits_per_value(report), report.cartridge_bytes, report.weighted,
         report.seconds);
     return 0;
   }
-  fmt::print("{}: {}; {:.2f} bits per value, {:.1f} MB, {:.1f} s\n", output.string(),
-             types_text(report), bits_per_value(report),
-             static_cast<double>(report.cartridge_bytes) / 1e6, report.seconds);
-  if (report.weighted != 0) fmt::print("{} matrices by importance\n", report.weighted);
+  print_out("{}: {}; {:.2f} bits per value, {:.1f} MB, {:.1f} s\n", output.string(),
+            types_text(report), bits_per_value(report),
+            static_cast<double>(report.cartridge_bytes) / 1e6, report.seconds);
+  if (report.weighted != 0) print_out("{} matrices by importance\n", report.weighted);
   return 0;
 }
 
@@ -136,7 +137,7 @@ Result<void> print_row(const QuantizeArguments& arguments, const std::string& ty
         PX_TRY(report, hypervisor::fidelity(base_model, model, text, arguments.ctx));
         return {};
       }));
-  fmt::print(
+  print_out(
       "| {} | {} | {:.2f} | {:.1f} | {:.4f} ± {:.4f} | {:.4f} ± {:.4f} | {:.5f} ± {:.5f} | "
       "{:.2f} |\n",
       type, types_text(made), bits_per_value(made), static_cast<double>(made.cartridge_bytes) / 1e6,
@@ -154,7 +155,7 @@ Result<int> run_table(const QuantizeArguments& arguments) {
   if (arguments.bytes != 0) text = text.substr(0, arguments.bytes);
   PX_TRY(const ScratchFolder scratch, ScratchFolder::create({}));
   PX_TRY(const fs::path source, source_cartridge(arguments.source, scratch));
-  fmt::print(
+  print_out(
       "| to | tensors | bits per value | MB | perplexity | ratio | mean KL | same top % |\n"
       "|---|---|---:|---:|---:|---:|---:|---:|\n");
   for (const std::string& type : arguments.types)

@@ -7,6 +7,7 @@
 #include "shell/exit_code.hpp"
 #include "shell/format.hpp"
 #include "shell/interrupt_signal.hpp"
+#include "shell/print.hpp"
 #include "shell/terminal_output.hpp"
 #include "shell/verbs/program_watch.hpp"
 #include "shell/verbs/support.hpp"
@@ -173,12 +174,12 @@ nlohmann::json report_json(const hypervisor::AskReport& report, const text::Toke
 
 void print_summary(const hypervisor::AskReport& report) {
   const std::uint64_t decoded = report.tokens.empty() ? 0 : report.tokens.size() - 1;
-  fmt::print(stderr, "{} tokens, {} tok/s; prompt {} tokens, {} tok/s; {}\n", report.tokens.size(),
-             format_rate(decoded, report.decode_seconds), report.prompt_tokens,
-             format_rate(static_cast<std::uint64_t>(report.prompt_tokens), report.prefill_seconds),
-             to_string(report.finish));
+  print_to(stderr, "{} tokens, {} tok/s; prompt {} tokens, {} tok/s; {}\n", report.tokens.size(),
+           format_rate(decoded, report.decode_seconds), report.prompt_tokens,
+           format_rate(static_cast<std::uint64_t>(report.prompt_tokens), report.prefill_seconds),
+           to_string(report.finish));
   if (report.shifted_tokens > 0)
-    fmt::print(stderr, "{} tokens left the full context\n", report.shifted_tokens);
+    print_to(stderr, "{} tokens left the full context\n", report.shifted_tokens);
 }
 
 Result<hypervisor::AskOptions> ask_options(const Options& options, Mounted& mounted) {
@@ -198,7 +199,7 @@ Result<hypervisor::AskOptions> ask_options(const Options& options, Mounted& moun
   const bool terminal = isatty(STDOUT_FILENO) == 1;
   if (!options.json) {
     ask.on_text = [terminal](std::string_view text) {
-      fmt::print("{}", terminal ? printable(text) : std::string(text));
+      print_out("{}", terminal ? printable(text) : std::string(text));
       std::fflush(stdout);
     };
   }
@@ -215,11 +216,11 @@ Result<int> answer(const Options& options, Mounted& mounted) {
   if (options.json) {
     PX_CHECK(mounted.hypervisor->with_mount(
         mounted.info.name, [&](hypervisor::Mount& mount) -> Result<void> {
-          fmt::print("{}\n", report_json(report, *mount.tokenizer()).dump());
+          print_out("{}\n", report_json(report, *mount.tokenizer()).dump());
           return {};
         }));
   } else {
-    fmt::print("\n");
+    print_out("\n");
     print_summary(report);
   }
   if (std::fflush(stdout) != 0) return fail(Errc::kIo, "run: stdout cannot be written");
@@ -242,14 +243,14 @@ Result<std::unique_ptr<ProgramWatch>> take_program(const Options& options, Mount
     return std::unique_ptr<ProgramWatch>();
   }
   // First the watch: what is saved while the file is read for the first time counts, too.
-  const auto say = [](const std::string& text) { fmt::print(stderr, "\n{}\n", printable(text)); };
+  const auto say = [](const std::string& text) { print_to(stderr, "\n{}\n", printable(text)); };
   std::unique_ptr<ProgramWatch> watch;
   if (options.watch)
     watch = std::make_unique<ProgramWatch>(*mounted.hypervisor, mounted.info.name, options.program,
                                            ProgramWatch::Options{{options.replay}, say});
   PX_TRY(const hypervisor::ReloadReport report,
          reload_file(*mounted.hypervisor, mounted.info.name, options.program, {}));
-  fmt::print(stderr, "{}\n", reload_text(options.program, report));
+  print_to(stderr, "{}\n", reload_text(options.program, report));
   return watch;
 }
 

@@ -3,6 +3,7 @@
 #include "shell/console_app.hpp"
 #include "shell/exit_code.hpp"
 #include "shell/headless.hpp"
+#include "shell/print.hpp"
 #include "shell/real_system.hpp"
 #include "shell/sdl_screen.hpp"
 #include "shell/tty.hpp"
@@ -71,7 +72,7 @@ Result<int> run_shell(const Options& options) {
   const auto screen = open_sdl_screen({options.scale, mode});
   if (screen) return run_window(**screen, system, state, boot);
   // A display that refuses a window must not leave the user without a shell.
-  fmt::print(stderr, "pxos: {}; this terminal is used instead\n", screen.error().message);
+  print_to(stderr, "pxos: {}; this terminal is used instead\n", screen.error().message);
   return run_tty(system, state, boot);
 }
 

@@ -4,6 +4,7 @@
 #include "pixelfs/originals.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/base/mapped_file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 
 #include <functional>
@@ -105,13 +106,13 @@ Result<void> write_stored(const Stored& stored, const fs::path& path) {
 Result<void> show_volume(const fs::path& path) {
   PX_TRY(const pixelfs::Volume volume, open_volume(path));
   const pixelfs::PixelReader& pixels = volume.pixels();
-  fmt::print("  picture     {} x {}\n  content     {} bytes in {} files\n  read        {}\n",
-             pixels.line_bytes() / 3, pixels.scanlines(), volume.content_bytes(),
-             volume.entries().size(),
-             pixels.in_place() ? "in place" : "decoded: " + pixels.slow_reason());
+  print_out("  picture     {} x {}\n  content     {} bytes in {} files\n  read        {}\n",
+            pixels.line_bytes() / 3, pixels.scanlines(), volume.content_bytes(),
+            volume.entries().size(),
+            pixels.in_place() ? "in place" : "decoded: " + pixels.slow_reason());
   for (const pixelfs::VolumeEntry& entry : volume.entries()) {
-    fmt::print("    {:>14} {:>14} {:<13} {}\n", entry.size_bytes, entry.stored_bytes,
-               pixelfs::coding_name(entry.coding), entry.name);
+    print_out("    {:>14} {:>14} {:<13} {}\n", entry.size_bytes, entry.stored_bytes,
+              pixelfs::coding_name(entry.coding), entry.name);
   }
   return {};
 }
@@ -124,14 +125,14 @@ Result<int> verify_volume(const fs::path& path) {
            bar.update(done, total);
            return true;
          }));
-  for (const pixelfs::VolumeDamage& damage : report.damage) fmt::print("{}\n", damage.message);
+  for (const pixelfs::VolumeDamage& damage : report.damage) print_out("{}\n", damage.message);
   if (!report.damage.empty()) {
     return fail(Errc::kInvalid, "{}: {}{} damaged places", path.string(),
                 report.more ? "more than " : "", report.damage.size());
   }
   const std::string& slow = volume.pixels().slow_reason();
-  fmt::print("{}: ok: {} files, {} bytes{}\n", path.string(), volume.entries().size(),
-             report.content_bytes, slow.empty() ? "" : " (decoded: " + slow + ")");
+  print_out("{}: ok: {} files, {} bytes{}\n", path.string(), volume.entries().size(),
+            report.content_bytes, slow.empty() ? "" : " (decoded: " + slow + ")");
   return 0;
 }
 
@@ -153,11 +154,11 @@ Result<void> show_stored_files(FileKind kind, const fs::path& path) {
   if (kind == FileKind::kVolume) return show_volume(path);
   PX_TRY(const auto original, open_original(kind, path));
   if (kind != FileKind::kPxar || original->archive.wrapped) {
-    fmt::print("  picture     {} x {}\n  content     {} bytes\n", original->wrapped.width,
-               original->wrapped.height, original->wrapped.content.size());
+    print_out("  picture     {} x {}\n  content     {} bytes\n", original->wrapped.width,
+              original->wrapped.height, original->wrapped.content.size());
   }
   for (const pixelfs::ArchiveFile& file : original->archive.files) {
-    fmt::print("    {:>14} {}\n", file.content.size(), file.path);
+    print_out("    {:>14} {}\n", file.content.size(), file.path);
   }
   return {};
 }
@@ -167,8 +168,8 @@ Result<int> verify_stored_files(FileKind kind, const fs::path& path) {
   PX_TRY(const auto original, open_original(kind, path));
   PX_CHECK(check_hash(kind, *original, path));
   const bool hashed = kind != FileKind::kPxar || original->archive.wrapped;
-  fmt::print("{}: ok: {}\n", path.string(),
-             hashed ? "structure and SHA-256" : "structure (a bare PXAR carries no hash)");
+  print_out("{}: ok: {}\n", path.string(),
+            hashed ? "structure and SHA-256" : "structure (a bare PXAR carries no hash)");
   return 0;
 }
 

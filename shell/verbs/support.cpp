@@ -7,6 +7,7 @@
 #include "pxvm/base/file.hpp"
 #include "pxvm/isa/image.hpp"
 #include "pxvm/text/utf8.hpp"
+#include "shell/print.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,6 +47,13 @@ Result<pixelfs::Image> read_picture(const std::filesystem::path& path) {
   auto image = pixelfs::decode_png(bytes);
   if (!image) return in_context(path.string(), std::move(image).error());
   return image;
+}
+
+Result<void> keep_input(const std::filesystem::path& input, const std::filesystem::path& output) {
+  std::error_code absent;
+  if (!std::filesystem::equivalent(input, output, absent)) return {};
+  return fail(Errc::kUsage, "{}: is what is read here, expected another name to write to",
+              output.string());
 }
 
 Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image) {
@@ -249,10 +257,10 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::string_vi
   const std::string numbers = fmt::format("{:3.0f} %  {:.1f} {}/s  {:.0f} s left", share * 100,
                                           rate / unit_size, unit, left);
   if (is_terminal)
-    fmt::print(stderr, "\r{} [{}{}] {} ", label_, std::string(cells, '#'),
-               std::string(kCells - cells, '.'), numbers);
+    print_to(stderr, "\r{} [{}{}] {} ", label_, std::string(cells, '#'),
+             std::string(kCells - cells, '.'), numbers);
   else
-    fmt::print(stderr, "{} {}\n", label_, numbers);
+    print_to(stderr, "{} {}\n", label_, numbers);
 }
 
 }  // namespace pxos::shell

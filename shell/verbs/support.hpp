@@ -24,6 +24,8 @@ namespace pxos::shell {
 Result<pixelfs::Image> read_picture(const std::filesystem::path& path);
 /// Writes a PNG atomically.
 Result<void> write_picture(const std::filesystem::path& path, const pixelfs::Image& image);
+/// Errors: kUsage when `output` is the file `input`, under whatever name: writing would lose it.
+Result<void> keep_input(const std::filesystem::path& input, const std::filesystem::path& output);
 
 /// A program from `.pxasm` text (assembled, diagnostics in the error), from a program picture or
 /// from a cartridge (its first program); where there is no such file, the one of this name that

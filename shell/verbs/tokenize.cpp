@@ -3,6 +3,7 @@
 
 #include "cartridges/pixellm/protocol.hpp"
 #include "pxvm/text/utf8.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/token_source.hpp"
 #include "shell/verbs/verb.hpp"
@@ -69,12 +70,12 @@ void print_tokens(const TokenizeArguments& arguments, const Tokens& tokens) {
   if (arguments.json) {
     nlohmann::json out = {{"ids", tokens.ids}, {"vocabulary", tokens.vocabulary}};
     if (!tokens.pieces.empty()) out["pieces"] = tokens.pieces;
-    fmt::print("{}\n", out.dump());
+    print_out("{}\n", out.dump());
   } else if (arguments.pieces) {
     for (std::size_t i = 0; i < tokens.pieces.size(); ++i)
-      fmt::print("{:>8}  {}\n", tokens.ids[i], nlohmann::json(tokens.pieces[i]).dump());
+      print_out("{:>8}  {}\n", tokens.ids[i], nlohmann::json(tokens.pieces[i]).dump());
   } else {
-    fmt::print("{}\n", fmt::join(tokens.ids, " "));
+    print_out("{}\n", fmt::join(tokens.ids, " "));
   }
 }
 
@@ -88,8 +89,8 @@ Result<int> run_tokenize(const TokenizeArguments& arguments) {
   PX_TRY(const pixelfs::Image image,
          encode_input(tokens.ids, cartridges::pixellm::version_for(tokens.vocabulary)));
   PX_CHECK(write_picture(arguments.output, image));
-  fmt::print(stderr, "{}: {} tokens, {} x 1 pixels\n", arguments.output, tokens.ids.size(),
-             image.width);
+  print_to(stderr, "{}: {} tokens, {} x 1 pixels\n", arguments.output, tokens.ids.size(),
+           image.width);
   return 0;
 }
 

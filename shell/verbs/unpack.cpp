@@ -3,6 +3,7 @@
 
 #include "cartridges/pack.hpp"
 #include "pxvm/base/mapped_file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -37,7 +38,7 @@ VerbAction setup_unpack(VerbSyntax& verb) {
   return [arguments]() -> Result<int> {
     PX_TRY(const std::filesystem::path path, find_cartridge(arguments->cartridge));
     PX_TRY(const std::size_t entries, unpack_any(path, arguments->folder));
-    fmt::print("{}: {} entries\n", arguments->folder, entries);
+    print_out("{}: {} entries\n", arguments->folder, entries);
     return 0;
   };
 }

@@ -7,6 +7,7 @@
 #include "pixelfs/kind.hpp"
 #include "pixelfs/sheet.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -37,9 +38,9 @@ Result<int> verify_cartridge(const std::filesystem::path& path) {
     bar.update(done, total);
     return true;
   }));
-  fmt::print("{}: ok: {} entries, {} tensors, manifest {}\n", path.string(),
-             cartridge.manifest().entries.size(), weights.tensors().size(),
-             to_hex(cartridge.manifest_digest()));
+  print_out("{}: ok: {} entries, {} tensors, manifest {}\n", path.string(),
+            cartridge.manifest().entries.size(), weights.tensors().size(),
+            to_hex(cartridge.manifest_digest()));
   return 0;
 }
 
@@ -49,7 +50,7 @@ Result<int> verify_sheet(const std::filesystem::path& path, Bytes file) {
   const std::size_t entries = sheet.entries().size();
   if (sheet.count() > 1) {  // the other sheets of the series hold the rest of some tensors
     PX_CHECK(sheet.verify_framing());
-    fmt::print(
+    print_out(
         "{}: framing ok ({}): sheet {} of {}, {} tensors; their digests need the whole series\n",
         path.string(), how, sheet.index() + 1, sheet.count(), entries);
     return 0;
@@ -58,7 +59,7 @@ Result<int> verify_sheet(const std::filesystem::path& path, Bytes file) {
   sheets.push_back(std::move(sheet));
   PX_TRY(const pixelfs::WeightSet weights, pixelfs::WeightSet::open(std::move(sheets)));
   PX_CHECK(weights.verify());
-  fmt::print("{}: ok ({}): {} tensors\n", path.string(), how, entries);
+  print_out("{}: ok ({}): {} tensors\n", path.string(), how, entries);
   return 0;
 }
 
@@ -69,10 +70,10 @@ Result<int> verify_pixellm(const std::string& npz, const std::filesystem::path& 
   PX_TRY(const auto meta, read_pixellm_meta(picture));
   PX_TRY(const auto errors, cartridges::pixellm::compare(weights, image, meta));
   bool all_within = true;
-  fmt::print("{:<10} {:>14} {:>14}\n", "tensor", "largest error", "half a step");
+  print_out("{:<10} {:>14} {:>14}\n", "tensor", "largest error", "half a step");
   for (const auto& error : errors) {
-    fmt::print("{:<10} {:>14.3e} {:>14.3e}  {}\n", error.name, error.largest, error.half_step,
-               error.within ? "ok" : "TOO LARGE");
+    print_out("{:<10} {:>14.3e} {:>14.3e}  {}\n", error.name, error.largest, error.half_step,
+              error.within ? "ok" : "TOO LARGE");
     all_within &= error.within;
   }
   if (!all_within) return fail(Errc::kInvalid, "{} is not a picture of {}", picture.string(), npz);
@@ -90,8 +91,8 @@ Result<int> verify_any(const std::filesystem::path& path) {
     case pixelfs::FileKind::kProgram: {
       PX_TRY(isa::Program program, read_program(path));
       PX_TRY(const isa::VerifiedProgram verified, isa::verify_or_error(std::move(program)));
-      fmt::print("{}: ok: program '{}', {} instructions\n", path.string(), verified.program().name,
-                 verified.program().code.size());
+      print_out("{}: ok: program '{}', {} instructions\n", path.string(), verified.program().name,
+                verified.program().code.size());
       return 0;
     }
     default:

@@ -4,6 +4,7 @@
 
 #include "pixelfs/file_store.hpp"
 #include "pxvm/base/file.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/stored_files.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
@@ -105,8 +106,8 @@ Result<int> pack_volume(const VolumeArguments& arguments) {
   };
   PX_TRY(const pixelfs::VolumeSummary summary,
          pixelfs::write_volume(inputs, *store, output.filename().string(), options));
-  fmt::print("{}: {} files, {} bytes, {} stored, {} bytes of PNG\n", output.string(), inputs.size(),
-             summary.content_bytes, summary.stored_bytes, summary.file_bytes);
+  print_out("{}: {} files, {} bytes, {} stored, {} bytes of PNG\n", output.string(), inputs.size(),
+            summary.content_bytes, summary.stored_bytes, summary.file_bytes);
   return 0;
 }
 
@@ -133,7 +134,7 @@ Result<int> list_volume(const VolumeArguments& arguments) {
                            {"content_bytes", volume.content_bytes()},
                            {"in_place", volume.pixels().in_place()},
                            {"files", files}};
-  fmt::print("{}\n", all.dump());
+  print_out("{}\n", all.dump());
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "cartridges/pixellm/sequence.hpp"
 #include "pxvm/base/file.hpp"
 #include "pxvm/text/tokenizer.hpp"
+#include "shell/print.hpp"
 #include "shell/verbs/support.hpp"
 #include "shell/verbs/verb.hpp"
 
@@ -48,12 +49,12 @@ class Printer {
     const auto differs =
         std::mismatch(shown_.begin(), shown_.end(), now.tokens.begin(), now.tokens.end());
     if (differs.first != shown_.end()) {
-      fmt::print("\n");
+      print_out("\n");
       shown_.clear();
     }
     for (std::size_t i = shown_.size(); i < now.tokens.size(); ++i) PX_CHECK(print(now.tokens[i]));
     shown_ = now.tokens;
-    if (now.finished) fmt::print("\n");
+    if (now.finished) print_out("\n");
     std::fflush(stdout);
     return {};
   }
@@ -61,12 +62,12 @@ class Printer {
  private:
   Result<void> print(const pixellm::SequenceToken& token) const {
     if (!tokenizer_) {
-      fmt::print("{}:{:.3f} ", token.id, token.probability);
+      print_out("{}:{:.3f} ", token.id, token.probability);
       return {};
     }
     if (static_cast<std::size_t>(token.id) >= static_cast<std::size_t>(tokenizer_->size()))
       return fail(Errc::kInvalid, "token id {}, the model has {}", token.id, tokenizer_->size());
-    if (!tokenizer_->is_end_of_generation(token.id)) fmt::print("{}", tokenizer_->piece(token.id));
+    if (!tokenizer_->is_end_of_generation(token.id)) print_out("{}", tokenizer_->piece(token.id));
     return {};
   }
 

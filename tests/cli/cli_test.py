@@ -351,6 +351,46 @@ class Errors(Cli):
                 self.assertLessEqual(done.stderr.count("\n"), 1, done.stderr)
 
 
+    def test_what_is_read_is_not_written_over(self):
+        (self.folder / "p.pxasm").write_text(".program p\n.entry main()\n    halt\n")
+        kept = (self.folder / "p.pxasm").read_bytes()
+        (self.folder / "same.pxasm").symlink_to("p.pxasm")
+        for output in ("p.pxasm", "./same.pxasm"):
+            self.assertIn("another name", self.pxos("asm", "p.pxasm", "-o", output, code=2))
+        self.assertEqual(kept, (self.folder / "p.pxasm").read_bytes())
+        (self.folder / "bytes").write_bytes(b"a\0b")
+        self.assertIn("expected a text", self.pxos("fmt", "bytes", code=1))
+        self.assertEqual(b"a\0b", (self.folder / "bytes").read_bytes())
+
+    def test_output_that_nobody_takes_is_a_failure_and_no_crash(self):
+        def run(*words, **streams):
+            return subprocess.run([PXOS, *words], cwd=self.folder, timeout=SECONDS, check=False, **streams)
+
+        with open("/dev/full", "w") as full:
+            done = run("dis", "hello", stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((1, "pxos: stdout cannot be written\n"), (done.returncode, done.stderr))
+            self.assertEqual(1, run("--help", stdout=full, stderr=subprocess.DEVNULL).returncode)
+            self.assertEqual(2, run("nosuch", stderr=full).returncode)
+        # A reader that goes away ends even a program that would print for ever.
+        (self.folder / "o.pxasm").write_text(
+            ".program o\n.entry main()\n    .reg i\nagain:\n    host i, i, i, i, console.i64\n    br again\n")
+        endless = subprocess.Popen([PXOS, "exec", "o.pxasm"], cwd=self.folder, stdout=subprocess.PIPE)
+        self.addCleanup(endless.kill)
+        endless.stdout.read(10)
+        endless.stdout.close()
+        self.assertEqual(-signal.SIGPIPE, endless.wait(SECONDS))
+
+    def test_arenas_beyond_the_memory_are_refused(self):
+        (self.folder / "big.pxasm").write_text(
+            ".program p\n.temp x : f32[1000000, 1000000]\n.entry main()\n    add x, x, x\n    halt\n")
+        self.assertIn("MiB are allowed", self.pxos("exec", "big.pxasm", code=1))
+
+    def test_a_model_file_in_place_of_a_cartridge_says_what_to_do(self):
+        (self.folder / "m.gguf").write_bytes(b"GGUF\3\0\0\0" + bytes(16))
+        for words in (("run", "m.gguf", "x"), ("bench", "m.gguf")):
+            self.assertIn("pxos import m.gguf", self.pxos(*words, code=1))
+
+
 class Volumes(Cli):
     @classmethod
     def setUpClass(cls):

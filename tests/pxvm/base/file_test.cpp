@@ -62,6 +62,24 @@ TEST_CASE("An AtomicFile that is not committed leaves the old file and no tempor
   CHECK(files_in(folder.path()) == 1);
 }
 
+TEST_CASE("AtomicFile keeps links and permissions, and replaces files only", "[base]") {
+  namespace fs = std::filesystem;
+  const TempFolder folder;
+  const fs::path target = folder.write("target", std::string_view("old"));
+  fs::permissions(target, fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
+  fs::create_symlink("target", folder / "link");
+  REQUIRE(pxos::write_file_atomic(folder / "link", pxos::as_bytes("new")));
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(pxos::as_text(*pxos::read_file(target)) == "new");
+  CHECK(fs::status(target).permissions() ==
+        (fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read));
+  REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const auto pipe = AtomicFile::create(folder / "pipe");
+  REQUIRE_FALSE(pipe);
+  CHECK(pipe.error().code == pxos::Errc::kUsage);
+  CHECK(fs::is_fifo(folder / "pipe"));
+}
+
 TEST_CASE("AtomicFile writes at the end and at an offset, and counts its size", "[base]") {
   const TempFolder folder;
   auto file = AtomicFile::create(folder / "a");
