@@ -86,21 +86,14 @@ class Maker {
   }
 
  private:
-  static Instruction blank(Opcode opcode) {
-    Instruction out;
-    out.family = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) >> 8U);
-    out.op = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) & 0xFFU);
-    return out;
-  }
-
   void emit(const Body& body) {
     const bool function = body.first > 0;
     if (function) {
-      program_.code.push_back(blank(Opcode::kFrame));
+      program_.code.push_back(blank_instruction(Opcode::kFrame));
       program_.code.back().imm = static_cast<std::int32_t>(body.frame);
     }
     while (program_.code.size() + 1 < body.end) program_.code.push_back(instruction(body));
-    program_.code.push_back(blank(function ? Opcode::kRet : Opcode::kHalt));
+    program_.code.push_back(blank_instruction(function ? Opcode::kRet : Opcode::kHalt));
   }
 
   /// Loads of small and odd numbers are frequent, so that there is something to compute with.
@@ -123,7 +116,7 @@ class Maker {
 
   Instruction instruction(const Body& body) {
     const isa::OpInfo& info = choose();
-    Instruction out = blank(info.opcode);
+    Instruction out = blank_instruction(info.opcode);
     for (const isa::Operand& operand : info.operand_list()) set(out, info, operand, body);
     return out;
   }
@@ -210,6 +203,13 @@ class Maker {
 };
 
 }  // namespace
+
+isa::Instruction blank_instruction(isa::Opcode opcode) {
+  isa::Instruction out;
+  out.family = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) >> 8U);
+  out.op = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) & 0xFFU);
+  return out;
+}
 
 isa::Program random_program(CounterRng& rng) {
   isa::Program program;

@@ -3,9 +3,13 @@
 // random so that many do not.
 
 #include "pxvm/base/rng.hpp"
+#include "pxvm/isa/opcodes.hpp"
 #include "pxvm/isa/program.hpp"
 
 namespace pxos::test {
+
+/// `opcode` with all operands zero.
+[[nodiscard]] isa::Instruction blank_instruction(isa::Opcode opcode);
 
 /// A few tensors of every kind, entries and functions of scalar, memory and view instructions.
 [[nodiscard]] isa::Program random_program(CounterRng& rng);

@@ -37,25 +37,18 @@ class TensorMaker {
     const std::uint32_t count = 6 + pick(rng_, 26);
     preamble();
     while (program_.code.size() < count) add_one();
-    program_.code.push_back(blank(Opcode::kHalt));
+    program_.code.push_back(blank_instruction(Opcode::kHalt));
     for (isa::Entry& entry : program_.entries) entry.start = 0;
   }
 
  private:
-  static Instruction blank(Opcode opcode) {
-    Instruction out;
-    out.family = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) >> 8U);
-    out.op = static_cast<std::uint8_t>(static_cast<unsigned>(opcode) & 0xFFU);
-    return out;
-  }
-
   /// Numbers to compute with: r2 small integers, r3 f32; r0 and r1 are the entry's.
   void preamble() {
-    Instruction load = blank(Opcode::kI64Const);
+    Instruction load = blank_instruction(Opcode::kI64Const);
     load.d = 2;
     load.imm = static_cast<std::int32_t>(pick(rng_, 4));
     program_.code.push_back(load);
-    load = blank(Opcode::kConstLd);
+    load = blank_instruction(Opcode::kConstLd);
     load.d = 3;
     load.imm = static_cast<std::int32_t>(pick(rng_, program_.consts.size()));
     program_.code.push_back(load);
@@ -68,7 +61,7 @@ class TensorMaker {
     if (!held_[reg] || program_.tensors[*held_[reg]].kind != isa::TensorDecl::Kind::kView) return;
     const isa::OpInfo& tail = *isa::find_mnemonic("tail");
     for (int tries = 0; tries < 200; ++tries) {
-      Instruction out = blank(Opcode::kTail);
+      Instruction out = blank_instruction(Opcode::kTail);
       out.d = reg;
       out.a = tensor_register();
       if (out.a == reg || !fits(tail, out)) continue;
@@ -84,7 +77,7 @@ class TensorMaker {
     }
     if (arrays.empty()) return;
     const std::uint16_t decl = arrays[pick(rng_, arrays.size())];
-    Instruction out = blank(Opcode::kBind);
+    Instruction out = blank_instruction(Opcode::kBind);
     out.d = static_cast<std::uint8_t>(kBound + n);
     out.a = pick(rng_, 3) == 0 ? 2 : 9;  // r9 is zero: element 0
     out.imm = decl;
@@ -115,7 +108,7 @@ class TensorMaker {
 
   /// Runs a part again while fuel lasts, or once.
   void back() {
-    Instruction out = blank(Opcode::kBrLt);
+    Instruction out = blank_instruction(Opcode::kBrLt);
     out.a = static_cast<std::uint8_t>(pick(rng_, 3));
     out.b = static_cast<std::uint8_t>(pick(rng_, 3));
     const auto far = static_cast<std::int32_t>(pick(rng_, program_.code.size()));
@@ -124,7 +117,7 @@ class TensorMaker {
   }
 
   Instruction fill(const isa::OpInfo& info) {
-    Instruction out = blank(info.opcode);
+    Instruction out = blank_instruction(info.opcode);
     for (const isa::Operand& operand : info.operand_list()) {
       const std::uint8_t value = operand_value(operand.kind);
       switch (operand.field) {
